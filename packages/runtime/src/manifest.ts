@@ -1,0 +1,94 @@
+/** The wire between the build and the runtime: what a conversion made of one model. */
+
+/** Element types as onnxruntime's JavaScript API names them. */
+export type TensorType =
+  | 'float32'
+  | 'float64'
+  | 'float16'
+  | 'int8'
+  | 'uint8'
+  | 'int16'
+  | 'uint16'
+  | 'int32'
+  | 'uint32'
+  | 'int64'
+  | 'uint64'
+  | 'int4'
+  | 'uint4'
+  | 'bool'
+  | 'string'
+
+/** One input or output of a model. */
+export interface ValueSignature {
+  readonly name: string
+  readonly type: TensorType
+  /** A number is fixed, a string names a symbolic dimension, null is unknown. Absent: the rank is unknown too. */
+  readonly dims?: readonly (number | string | null)[]
+  /** An input that has a default value and may be left out. */
+  readonly optional?: true
+}
+
+export type Provider = 'webgpu' | 'wasm' | 'webnn' | 'cpu'
+
+/** Agreement of a variant with its source, the worst over all outputs and samples. */
+export interface Accuracy {
+  /** Signal-to-quantization-noise ratio in dB, at most 200 (200: bit-identical). */
+  readonly sqnr: number
+  /** Cosine similarity, -1 to 1. */
+  readonly cosine: number
+  /** Largest absolute difference of any output element. */
+  readonly maxError: number
+  /** Share of samples whose arg max over the last axis agrees, 0 to 1. Absent where no output has one to take. */
+  readonly top1?: number
+}
+
+/** One converted file for one target. */
+export interface Variant {
+  readonly target: string
+  readonly provider: Provider
+  /** File name inside the conversion's folder. */
+  readonly file: string
+  readonly bytes: number
+  readonly brotliBytes: number
+  readonly sha256: string
+  /** Name of the recipe that won: 'float32', 'float16', 'int8', … */
+  readonly recipe: string
+  readonly accuracy: Accuracy
+  /** onnxruntime session options that this variant wants. */
+  readonly session?: Readonly<Record<string, unknown>>
+}
+
+/** A recipe that was tried for a target, and what became of it. */
+export interface Candidate {
+  readonly target: string
+  readonly recipe: string
+  readonly bytes: number
+  readonly chosen: boolean
+  /** One sentence: why it was taken or dropped. */
+  readonly reason: string
+  readonly accuracy?: Accuracy
+  /** What single layers were left as they were, and why. */
+  readonly skipped?: readonly { readonly node: string; readonly reason: string }[]
+}
+
+export interface Manifest {
+  readonly version: 1
+  readonly source: {
+    readonly file: string
+    /** Model and external data together. */
+    readonly bytes: number
+    readonly brotliBytes: number
+    /** Of the model file. */
+    readonly sha256: string
+    readonly external: readonly { readonly location: string; readonly bytes: number; readonly sha256: string }[]
+  }
+  readonly inputs: readonly ValueSignature[]
+  readonly outputs: readonly ValueSignature[]
+  readonly variants: readonly Variant[]
+  readonly candidates: readonly Candidate[]
+  /** Where the inputs for the verification came from. */
+  readonly verifiedOn: { readonly source: 'calibration' | 'synthesized'; readonly samples: number }
+  /** onnxruntime versions that ran source and variants. */
+  readonly engines: Readonly<Record<string, string>>
+  readonly warnings: readonly string[]
+}
