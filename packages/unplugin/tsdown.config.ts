@@ -1,11 +1,27 @@
 import { defineConfig } from 'tsdown'
 
-export default defineConfig({
-  entry: ['src/index.ts', 'src/vite.ts', 'src/rollup.ts', 'src/webpack.ts', 'src/runtime.ts', 'src/cli.ts'],
-  format: 'esm',
-  platform: 'node',
-  target: 'es2022',
-  fixedExtension: false,
-  dts: { tsconfig: 'tsconfig.json' },
-  clean: true,
-})
+const common = { format: 'esm', target: 'es2022', fixedExtension: false, clean: false } as const
+
+export default defineConfig([
+  {
+    ...common,
+    entry: ['src/index.ts', 'src/vite.ts', 'src/rollup.ts', 'src/webpack.ts'],
+    platform: 'node',
+    dts: { tsconfig: 'tsconfig.json' },
+  },
+  // The runtime is whole in one file: Rollup alone resolves no packages, and Vite's dev server would pre-bundle them.
+  // Its types stay those of the package.
+  {
+    ...common,
+    entry: ['src/runtime.ts'],
+    platform: 'neutral',
+    deps: { alwaysBundle: ['@unplugin-onnx/runtime', 'onnxruntime-common'] },
+    dts: false,
+  },
+  {
+    ...common,
+    entry: ['src/runtime.ts'],
+    platform: 'neutral',
+    dts: { tsconfig: 'tsconfig.json', emitDtsOnly: true },
+  },
+])

@@ -1,0 +1,29 @@
+/** Where bundlers differ: how a file gets into the output, and how its URL is written. One file a family beside this. */
+
+export interface Taken {
+  /** Statements for the head of the generated module. */
+  readonly head: readonly string[]
+  /** A JavaScript expression: the file's URL at run time, a string. */
+  readonly url: string
+}
+
+export interface Bundler {
+  /** Where the code runs, as far as the bundler knows. In Node, URLs are `file:` URLs. */
+  readonly runs: 'browser' | 'node' | 'unknown'
+  /** Takes a file on disk into the output, as it is and under the bundler's own hashed name. */
+  take(file: string): Promise<Taken>
+}
+
+/** An import of a file, for the families whose own asset modules give its URL. */
+export function importOf(specifier: string, file: string): Taken {
+  const name = `file_${hash(file)}`
+  return { head: [`import ${name} from ${JSON.stringify(specifier)}`], url: name }
+}
+
+/** 32-bit FNV-1a: identifiers in a module of a handful of imports. */
+function hash(text: string): string {
+  let state = 0x811c9dc5
+  for (let index = 0; index < text.length; index++)
+    state = Math.imul(state ^ text.charCodeAt(index), 0x01000193)
+  return (state >>> 0).toString(36)
+}

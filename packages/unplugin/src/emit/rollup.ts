@@ -1,0 +1,33 @@
+import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import type { Bundler } from './bundler'
+
+/** What the plugin needs of a Rollup-like plugin context. */
+export interface EmittingContext {
+  emitFile(file: { type: 'asset'; name: string; source: Uint8Array }): string
+}
+
+/** Emits files in this build, each once, however many modules take it. */
+export function createEmitter(): (context: EmittingContext, file: string) => Promise<string> {
+  const references = new Map<string, Promise<string>>()
+  return (context, file) => {
+    let reference = references.get(file)
+    if (reference === undefined) {
+      reference = readFile(file).then((source) =>
+        context.emitFile({ type: 'asset', name: basename(file), source }),
+      )
+      references.set(file, reference)
+    }
+    return reference
+  }
+}
+
+export type Emitter = ReturnType<typeof createEmitter>
+
+/** Rollup and Rolldown on their own: what `targets` names decides where the code runs. */
+export function rollupBundler(context: EmittingContext, emit: Emitter): Bundler {
+  return {
+    runs: 'unknown',
+    take: async (file) => ({ head: [], url: `import.meta.ROLLUP_FILE_URL_${await emit(context, file)}` }),
+  }
+}

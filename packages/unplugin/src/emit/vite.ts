@@ -1,0 +1,50 @@
+import { posix } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type Bundler, importOf } from './bundler'
+import type { Emitter, EmittingContext } from './rollup'
+
+/** What the plugin needs to know of the environment that a module is loaded for. */
+export interface ViteEnvironment {
+  readonly command: 'serve' | 'build'
+  readonly server: boolean
+  /** Lets the dev server serve files of a folder: caches and packages may lie outside of the workspace. */
+  readonly allow: (folder: string) => void
+}
+
+/** `__VITE_ASSET__` gives `/assets/…` in server builds, which no file system has: they get a placeholder of ours. */
+const placeholder = /(["'`])__UNPLUGIN_ONNX_FILE_([\w$]+)__\1/g
+
+export function viteBundler(context: EmittingContext, environment: ViteEnvironment, emit: Emitter): Bundler {
+  const { command, server, allow } = environment
+  return {
+    runs: server ? 'node' : 'browser',
+    async take(file) {
+      if (command === 'serve') {
+        if (server) return { head: [], url: JSON.stringify(pathToFileURL(file).href) }
+        const path = file.replaceAll('\\', '/')
+        allow(posix.dirname(path))
+        return importOf(`${path}?url&no-inline`, file)
+      }
+      const reference = await emit(context, file)
+      return { head: [], url: `"${server ? '__UNPLUGIN_ONNX_FILE_' : '__VITE_ASSET__'}${reference}__"` }
+    },
+  }
+}
+
+/**
+ * Writes the URLs of a server chunk, relative to the chunk itself.
+ * @returns undefined when the chunk has none
+ */
+export function renderFileUrls(
+  code: string,
+  chunkFile: string,
+  format: string,
+  fileOf: (reference: string) => string,
+): string | undefined {
+  if (!code.includes('__UNPLUGIN_ONNX_FILE_')) return undefined
+  const base = format === 'cjs' ? 'require("node:url").pathToFileURL(__filename).href' : 'import.meta.url'
+  return code.replace(placeholder, (_, _quote: string, reference: string) => {
+    const path = posix.relative(posix.dirname(chunkFile), fileOf(reference))
+    return `new URL(${JSON.stringify(encodeURI(path))}, ${base}).href`
+  })
+}

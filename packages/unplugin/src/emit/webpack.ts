@@ -1,0 +1,51 @@
+import { basename } from 'node:path'
+import type { Compiler } from 'webpack'
+import { engineScripts } from '../module/engines'
+import { enginePrefix } from '../module/ids'
+import { type Bundler, importOf } from './bundler'
+
+/** Keeps the user's loaders (Babel, say) off. `!!` would do so too, but switches off the rule's type as well. */
+const noLoaders = '-!'
+
+/**
+ * webpack (and Rspack): an import of the file under a rule `asset/resource`. Never `emitFile`: what it emits vanishes
+ * from builds with a warm persistent cache and from rebuilds in watch mode.
+ */
+export function webpackBundler(server: boolean): Bundler {
+  return {
+    runs: server ? 'node' : 'browser',
+    async take(file) {
+      if (!server) return importOf(`${noLoaders}${file}`, file)
+      return { head: [], url: `new URL(${JSON.stringify(`${noLoaders}${file}`)}, import.meta.url).href` }
+    },
+  }
+}
+
+/** Does the compiled code run in Node? */
+export const isNodeTarget = (compiler: Compiler): boolean => compiler.options.externalsPresets.node === true
+
+/**
+ * The rule that makes assets of what generated modules import. It knows a file by its path alone, and not by what
+ * was converted in this run: with a warm cache, nothing is.
+ */
+export function addAssetRule(compiler: Compiler): void {
+  const { options } = compiler
+  options.module.rules.push({
+    resource: isTaken,
+    issuer: (issuer: string) => issuer.endsWith('.onnx') || issuer.includes(encodeURIComponent(enginePrefix)),
+    type: 'asset/resource',
+    // The user's own pattern where there is one; webpack's default is the bare hash.
+    ...(options.output.assetModuleFilename === undefined && {
+      generator: { filename: '[name]-[hash][ext]' },
+    }),
+  })
+}
+
+function isTaken(file: string): boolean {
+  return (
+    file.endsWith('.onnxv') ||
+    file.endsWith('.onnx') ||
+    file.endsWith('.wasm') ||
+    engineScripts.has(basename(file))
+  )
+}

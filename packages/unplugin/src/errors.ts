@@ -1,0 +1,45 @@
+import { OnnxError } from '@unplugin-onnx/core'
+
+/** The plugin's own errors, each with what to do. Those of models and conversions come from core and build. */
+
+export const optionUnknown = (
+  where: string,
+  path: string,
+  nearest: string | undefined,
+  known: readonly string[],
+) =>
+  new OnnxError({
+    code: 'ONNX_OPTION_UNKNOWN',
+    message: `${where} has no option "${path}"`,
+    cure: nearest === undefined ? `It takes: ${known.join(', ')}.` : `Did you mean "${nearest}"?`,
+  })
+
+export const optionWrong = (where: string, path: string, expected: string, value: unknown) =>
+  new OnnxError({
+    code: 'ONNX_OPTION_WRONG',
+    message: `${path === '' ? `The options of ${where}` : `The option "${path}" of ${where}`} must be ${expected}, but got ${shown(value)}`,
+    cure: 'Correct it in the configuration.',
+  })
+
+export const configUnreadable = (file: string, cause: unknown) =>
+  new OnnxError({
+    code: 'ONNX_CONFIG_UNREADABLE',
+    message: `${file} can't be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
+    cure: 'It must export the options as its default export: export default defineConfig({ … }).',
+    cause,
+  })
+
+export const engineMissing = (name: string, version: string | undefined, file: string | undefined) =>
+  new OnnxError({
+    code: 'ONNX_ENGINE_MISSING',
+    message:
+      version === undefined
+        ? `${name} is not installed, and the models of this build run on it`
+        : `${name} ${version} has no ${file}`,
+    cure: `Install it in the project: npm install ${name}@latest`,
+  })
+
+function shown(value: unknown): string {
+  if (typeof value === 'function') return 'a function'
+  return value instanceof RegExp ? String(value) : (JSON.stringify(value) ?? String(value))
+}

@@ -1,0 +1,54 @@
+import { basename, join } from 'node:path'
+import type { Conversion } from '@unplugin-onnx/build'
+import type { Variant } from '@unplugin-onnx/runtime'
+import type { Bundler, Taken } from '../emit/bundler'
+import { type EngineName, engineOfProvider } from './engines'
+import { engineSpecifier, runtimeId } from './ids'
+
+/** The module that an import of a model gives: its description, the URLs of its variants, and the engines they need. */
+export async function assetModule(file: string, conversion: Conversion, bundler: Bundler): Promise<string> {
+  const { manifest, dir } = conversion
+  const variants = runnable(manifest.variants, bundler)
+  const taken = new Map<string, Taken>()
+  for (const { file: name } of variants) {
+    if (!taken.has(name)) taken.set(name, await bundler.take(join(dir, name)))
+  }
+  const engines = new Set(variants.map(engineOf).filter((engine) => engine !== undefined))
+  const variantCode = variants.map(({ target, provider, file: name, bytes, sha256, recipe, session }) => {
+    const fields = JSON.stringify({ target, provider, bytes, sha256, recipe, ...(session && { session }) })
+    return `    ${fields.slice(0, -1)},"url":${taken.get(name)?.url}},`
+  })
+  return [
+    `import { defineAsset } from ${JSON.stringify(runtimeId)}`,
+    ...[...engines].map((engine) => `import ${engine}Engine from ${JSON.stringify(engineSpecifier(engine))}`),
+    ...new Set([...taken.values()].flatMap(({ head }) => head)),
+    'export default /* @__PURE__ */ defineAsset({',
+    `  name: ${JSON.stringify(basename(file, '.onnx'))},`,
+    `  inputs: ${JSON.stringify(manifest.inputs)},`,
+    `  outputs: ${JSON.stringify(manifest.outputs)},`,
+    '  variants: [',
+    ...variantCode,
+    '  ],',
+    `  engines: { ${[...engines].map((engine) => `${engine}: ${engine}Engine`).join(', ')} },`,
+    '})',
+    '',
+  ].join('\n')
+}
+
+/** The module of `./model.onnx?url`. */
+export async function urlModule(file: string, bundler: Bundler): Promise<string> {
+  const { head, url } = await bundler.take(file)
+  return [...head, `export default ${url}`, ''].join('\n')
+}
+
+/**
+ * A build for the server and one for browsers may share their targets; each takes what it can run. If that leaves
+ * nothing, all: a server bundle may well import a model that only its browser half opens.
+ */
+function runnable(variants: readonly Variant[], { runs }: Bundler): readonly Variant[] {
+  if (runs === 'unknown') return variants
+  const own = variants.filter((variant) => (engineOf(variant) === 'node') === (runs === 'node'))
+  return own.length > 0 ? own : variants
+}
+
+const engineOf = ({ provider }: Variant): EngineName | undefined => engineOfProvider[provider]

@@ -1,0 +1,90 @@
+import type { ModelOptions } from '@unplugin-onnx/build'
+
+export type Pattern = string | RegExp
+export type LogLevel = 'silent' | 'error' | 'warn' | 'info'
+
+/** What the plugin takes, inline in the bundler's configuration or in `onnx.config.ts`. */
+export interface Options extends Pick<ModelOptions, 'targets' | 'accuracy'> {
+  /**
+   * Where the models will run. Default: `['webgpu', 'wasm']` for browsers, `['node']` for server builds and Vitest.
+   * Set it when the bundler can't tell, as Rollup can't: `['node']` for a Node program.
+   */
+  readonly targets?: readonly string[]
+  /** How far a variant may be from its source. Default: `'balanced'`. */
+  readonly accuracy?: NonNullable<ModelOptions['accuracy']>
+  /** Options of single models by glob; where several match, later ones win. `{ 'models/*.onnx': { accuracy: 'high' } }` */
+  readonly models?: Readonly<Record<string, ModelOptions>>
+  /** `dir`: where conversions are kept. Default: `node_modules/.cache/unplugin-onnx` in the project's root. */
+  readonly cache?: { readonly dir?: string }
+  /** Write `det.d.onnx.ts` beside each model, which types its inputs and outputs. Default: true. */
+  readonly dts?: boolean
+  /** Which models the plugin takes. Default: all `.onnx` files. */
+  readonly include?: Pattern | readonly Pattern[]
+  readonly exclude?: Pattern | readonly Pattern[]
+  /** How much the plugin says in the terminal. Default: `'info'`. */
+  readonly logLevel?: LogLevel
+}
+
+/** What a value must be: a test, and the words for the message when it fails. */
+export interface Kind {
+  readonly expected: string
+  readonly accepts: (value: unknown) => boolean
+  /** An object's own keys. */
+  readonly keys?: Readonly<Record<string, Kind>>
+  /** The kind of every value of an object with free keys. */
+  readonly values?: Kind
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof RegExp)
+const isString = (value: unknown) => typeof value === 'string'
+const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value)
+const isPattern = (value: unknown) => isString(value) || value instanceof RegExp
+
+const object = (keys: Readonly<Record<string, Kind>>): Kind => ({
+  expected: 'an object',
+  accepts: isObject,
+  keys,
+})
+const string: Kind = { expected: 'a string', accepts: isString }
+const number: Kind = { expected: 'a number', accepts: isNumber }
+const boolean: Kind = { expected: 'true or false', accepts: (value) => typeof value === 'boolean' }
+const strings: Kind = {
+  expected: 'an array of strings',
+  accepts: (value) => Array.isArray(value) && value.every(isString),
+}
+const patterns: Kind = {
+  expected: 'a glob, a regular expression or an array of them',
+  accepts: (value) => isPattern(value) || (Array.isArray(value) && value.every(isPattern)),
+}
+const oneOf = (...names: string[]): Kind => ({
+  expected: names.map((name) => `'${name}'`).join(', '),
+  accepts: (value) => names.includes(value as string),
+})
+
+const levels = oneOf('high', 'balanced', 'small')
+const accuracy: Kind = {
+  expected: `${levels.expected} or an object of sqnr, cosine and top1`,
+  accepts: (value) => levels.accepts(value) || isObject(value),
+  keys: { sqnr: number, cosine: number, top1: number },
+}
+
+const model = object({
+  targets: strings,
+  accuracy,
+  calibration: string,
+  recipes: strings,
+  inputs: { expected: 'an object of shapes by input name', accepts: isObject },
+} satisfies Record<keyof ModelOptions, Kind>)
+
+/** The options as data: validation reads it, and nothing else lists them. */
+export const optionsKind = object({
+  targets: strings,
+  accuracy,
+  models: { expected: 'an object of options by glob', accepts: isObject, values: model },
+  cache: object({ dir: string }),
+  dts: boolean,
+  include: patterns,
+  exclude: patterns,
+  logLevel: oneOf('silent', 'error', 'warn', 'info'),
+} satisfies Record<keyof Options, Kind>)

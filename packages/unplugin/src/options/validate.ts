@@ -1,0 +1,45 @@
+import leven from 'leven'
+import { optionUnknown, optionWrong } from '../errors'
+import { type Kind, type Options, optionsKind } from './schema'
+
+/**
+ * Holds options against the schema.
+ * @param where whose options they are, for the message: `onnx()` or the configuration file's name
+ * @throws OnnxError ONNX_OPTION_UNKNOWN with the nearest key, ONNX_OPTION_WRONG with what was expected
+ */
+export function validateOptions(options: unknown, where: string): Options {
+  check(options, optionsKind, where, '')
+  return options as Options
+}
+
+function check(value: unknown, kind: Kind, where: string, path: string): void {
+  if (value === undefined && path !== '') return
+  if (!kind.accepts(value)) throw optionWrong(where, path, kind.expected, value)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return
+  const { keys, values } = kind
+  for (const [key, inner] of Object.entries(value)) {
+    const innerPath = path === '' ? key : `${path}.${key}`
+    if (values) check(inner, values, where, `${path}['${key}']`)
+    else if (keys) {
+      const innerKind = keys[key]
+      if (!innerKind)
+        throw optionUnknown(where, innerPath, nearest(key, Object.keys(keys)), Object.keys(keys))
+      check(inner, innerKind, where, innerPath)
+    }
+  }
+}
+
+/** The closest of some names, if it is close enough to be what was meant. */
+export function nearest(name: string, names: readonly string[]): string | undefined {
+  const lower = name.toLowerCase()
+  let best: string | undefined
+  let bestDistance = Math.max(2, Math.ceil(name.length / 2)) + 1
+  for (const candidate of names) {
+    const distance = leven(lower, candidate.toLowerCase())
+    if (distance < bestDistance) {
+      best = candidate
+      bestDistance = distance
+    }
+  }
+  return best
+}

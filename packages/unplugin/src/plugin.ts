@@ -1,0 +1,115 @@
+import { createRequire } from 'node:module'
+import { isAbsolute } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createUnplugin, type UnpluginBuildContext, type UnpluginInstance } from 'unplugin'
+import type { Compiler } from 'webpack'
+import type { Bundler } from './emit/bundler'
+import { createEmitter, type Emitter, type EmittingContext, rollupBundler } from './emit/rollup'
+import { addAssetRule, isNodeTarget, webpackBundler } from './emit/webpack'
+import { engineId, engineOf, modelPattern, modelRequest, runtimeId } from './module/ids'
+import type { Options } from './options/schema'
+import { validateOptions } from './options/validate'
+import { createProject, type Project } from './project'
+import { isViteContext, viteBundlerOf, viteHooks } from './vite-hooks'
+
+export const name = 'unplugin-onnx'
+
+/** The plugin's own copy of the runtime: generated code and the user's imports get the same module. */
+const runtimeFile = fileURLToPath(new URL('./runtime.js', import.meta.url))
+
+/** The plugin for every bundler: hooks only. How files are emitted is in emit/, what modules say in module/. */
+export const unplugin: UnpluginInstance<Options | undefined, false> = createUnplugin(
+  (inline = {}, { framework }) => {
+    const options = validateOptions(inline, 'onnx()')
+    let project: Project = createProject(process.cwd(), options)
+    const open = (root: string) => {
+      project = createProject(root, options)
+      return project
+    }
+    const emitters = new WeakMap<object, Emitter>()
+    const emitterOf = (build: object): Emitter => {
+      const emitter = emitters.get(build) ?? createEmitter()
+      emitters.set(build, emitter)
+      return emitter
+    }
+
+    const bundlerOf = (context: UnpluginBuildContext): Bundler => {
+      const native = context.getNativeBuildContext?.()
+      if (native?.framework === 'webpack') {
+        // What was converted lies in a cache that may be cleared while webpack's own survives: ask again every time.
+        native.loaderContext?.cacheable(false)
+        return webpackBundler(isNodeTarget(native.compiler))
+      }
+      const emitting = context as unknown as EmittingContext
+      if (isViteContext(context)) return viteBundlerOf(context, emitting, emitterOf(context.environment))
+      return rollupBundler(emitting, emitterOf(context))
+    }
+
+    return {
+      name,
+      enforce: 'pre',
+      resolveId: {
+        filter: { id: /^unplugin-onnx\/|^onnxruntime-node$|\.onnx(\?.*)?$/ },
+        handler(id, importer) {
+          if (id === runtimeId) return runtimeFile
+          const engine = engineOf(id)
+          if (engine !== undefined) return engineId(engine)
+          if (id === 'onnxruntime-node') {
+            return importer !== undefined && engineOf(importer) === 'node'
+              ? { id, external: true }
+              : undefined
+          }
+          return framework === 'rollup' ? resolveModel(id, importer) : undefined
+        },
+      },
+      load: {
+        filter: { id: [/unplugin-onnx\/engine\/\w+$/, modelPattern] },
+        async handler(id) {
+          const code = await project.load(id, bundlerOf(this), (file) => this.addWatchFile(file))
+          return code === undefined ? undefined : { code, map: null, moduleSideEffects: false }
+        },
+      },
+      rollup: {
+        async buildEnd() {
+          project.summarize()
+          if (!this.meta.watchMode) await project.close()
+        },
+        closeWatcher: () => project.close(),
+      },
+      vite: viteHooks({
+        open,
+        project: () => project,
+        forget: (build) => emitters.delete(build),
+        again: () => unplugin.vite(inline),
+      }),
+      webpack(compiler) {
+        open(compiler.context)
+        addAssetRule(compiler)
+        closeWithCompiler(compiler, () => project)
+      },
+    }
+  },
+)
+
+/** Rollup itself knows neither queries nor packages; a model is found as Node finds it, with or without plugins for that. */
+function resolveModel(id: string, importer: string | undefined): string | undefined {
+  const request = modelRequest(id)
+  if (importer === undefined || request === undefined || isAbsolute(id)) return undefined
+  try {
+    return createRequire(importer).resolve(request.file) + id.slice(request.file.length)
+  } catch {
+    return undefined
+  }
+}
+
+function closeWithCompiler(compiler: Compiler, project: () => Project): void {
+  const { done, failed, watchClose, shutdown } = compiler.hooks
+  const settle = async () => {
+    project().summarize()
+    if (!compiler.watchMode) await project().close()
+  }
+  done.tapPromise(name, settle)
+  failed.tap(name, () => void settle())
+  watchClose.tap(name, () => void project().close())
+  shutdown.tapPromise(name, () => project().close())
+}

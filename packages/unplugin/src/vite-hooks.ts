@@ -1,0 +1,78 @@
+import type { Plugin, PluginOption, ResolvedConfig } from 'vite'
+import type { Bundler } from './emit/bundler'
+import type { Emitter, EmittingContext } from './emit/rollup'
+import { renderFileUrls, viteBundler } from './emit/vite'
+import { serveEngineScripts } from './emit/vite-engine-scripts'
+import type { Project } from './project'
+
+interface ViteContext {
+  readonly environment: { readonly config: ResolvedConfig & { readonly consumer?: 'client' | 'server' } }
+}
+
+export const isViteContext = (context: object): context is ViteContext =>
+  'environment' in context && typeof context.environment === 'object'
+
+export function viteBundlerOf(
+  { environment }: ViteContext,
+  context: EmittingContext,
+  emit: Emitter,
+): Bundler {
+  const { config } = environment
+  const allow = (folder: string) => {
+    if (!config.server.fs.allow.includes(folder)) config.server.fs.allow.push(folder)
+  }
+  return viteBundler(context, { command: config.command, server: runsInNode(config), allow }, emit)
+}
+
+/** Vitest runs the `client` environment in Node, except in its browser mode. */
+function runsInNode(config: ViteContext['environment']['config']): boolean {
+  if (config.consumer === 'server' || config.build.ssr) return true
+  return process.env.VITEST !== undefined && isVitest(config)
+}
+
+const isVitest = ({ plugins }: ResolvedConfig): boolean =>
+  plugins.some(({ name }) => name === 'vitest') &&
+  !plugins.some(({ name }) => name.startsWith('vitest:browser'))
+
+export interface ViteParts {
+  readonly open: (root: string) => Project
+  readonly project: () => Project
+  /** Drops what was emitted for an environment, at the start of its build. */
+  readonly forget: (environment: object) => void
+  /** The same plugin once more, for the bundles of workers. */
+  readonly again: () => PluginOption
+}
+
+/** What only Vite has: its configuration, its dev server, and URLs of server builds. */
+export function viteHooks({ open, project, forget, again }: ViteParts): Partial<Plugin> {
+  return {
+    config: ({ build }) => ({
+      // Their files are addressed by URL, and a bundled copy of the runtime would be a second module.
+      optimizeDeps: { exclude: ['onnxruntime-web', 'unplugin-onnx'] },
+      // Workers are bundled without the plugins of the page (vite#5375).
+      worker: { plugins: () => [again()] },
+      ...(build?.ssrEmitAssets === undefined && { build: { ssrEmitAssets: true } }),
+    }),
+    configEnvironment: (environment, config) =>
+      (config.consumer ?? (environment === 'client' ? 'client' : 'server')) === 'server' &&
+      config.build?.emitAssets === undefined
+        ? { build: { emitAssets: true } }
+        : undefined,
+    configResolved: ({ root }) => void open(root),
+    configureServer: (server) => serveEngineScripts(server),
+    buildStart() {
+      if (isViteContext(this)) forget(this.environment)
+    },
+    renderChunk(code, chunk, { format }) {
+      const rendered = renderFileUrls(code, chunk.fileName, format, (reference) =>
+        this.getFileName(reference),
+      )
+      return rendered === undefined ? null : { code: rendered, map: null }
+    },
+    async closeBundle() {
+      project().summarize()
+      if (!this.meta.watchMode) await project().close()
+    },
+    closeWatcher: () => project().close(),
+  }
+}
