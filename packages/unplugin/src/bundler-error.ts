@@ -1,22 +1,22 @@
-import { relative } from 'node:path'
 import { OnnxError } from '@unplugin-onnx/core'
 
 /** An error as bundlers show it: they print message and stack in the terminal, and the message in an overlay. */
 export interface BundlerError extends Error {
-  /** The model that it is about. */
+  /** The module that it is about; bundlers print it themselves. */
   readonly id: string
   readonly code?: string
 }
 
-/** Gives an error of a model the form that bundlers show: what is wrong, what to do, the code; no stack of ours. */
-export function bundlerError(error: unknown, file: string, root: string): BundlerError {
-  const shown = relative(root, file).replaceAll('\\', '/')
-  const known = error instanceof OnnxError
-  const text = error instanceof Error ? error.message : String(error)
-  const lines = known ? [`${shown}: ${text}`, error.cure, `(${error.code})`] : [`${shown}: ${text}`]
-  const result = new Error(lines.filter((line) => line !== '').join('\n'), { cause: error })
+/** Gives an error the form that bundlers show: what is wrong, what to do, the code; of known errors no stack of ours. */
+export function bundlerError(error: unknown, id: string): BundlerError {
+  if (!(error instanceof OnnxError)) {
+    const unknown = error instanceof Error ? error : new Error(String(error))
+    return Object.assign(unknown, { id })
+  }
+  const { code, cure, model, problem } = error
+  const subject = model === undefined || problem.includes(model) ? problem : `${model}: ${problem}`
+  const result = new Error(`${subject}\n${cure}\n(${code})`, { cause: error })
   result.name = 'OnnxError'
-  // An error of the model is no error of the plugin: its stack would only hide the text.
-  if (known) result.stack = `${result.name}: ${result.message}`
-  return Object.assign(result, { id: file, ...(known && { code: error.code }) })
+  result.stack = `${result.name}: ${result.message}`
+  return Object.assign(result, { id, code })
 }

@@ -1,67 +1,67 @@
+import { resolve } from 'node:path'
 import {
   type Conversion,
   type Converter,
   createConverter,
   formatSummary,
   type ModelOptions,
-  type ProgressEvent,
 } from '@unplugin-onnx/build'
-import type { Options } from './options/schema'
+import type { LogLevel, Options } from './options/schema'
 import { createTerminal, type Terminal } from './terminal'
 
-/** The conversions of one plugin: starts the converter when it's first needed, and tells what came of them. */
+/** The conversions of one plugin: starts a converter when it's first needed, and tells what came of them. */
 export interface Conversions {
   convert(file: string, model: ModelOptions, options: Options): Promise<Conversion>
   /** Prints what was converted since the last time. */
   summarize(): void
-  /** Lets the process exit. A conversion that comes later starts the converter again. */
+  /** Lets the process exit. A conversion that comes later starts a converter again. */
   close(): Promise<void>
 }
 
 export function createConversions(root: string): Conversions {
-  let converter: { readonly cacheDir: string | undefined; readonly it: Converter } | undefined
-  let terminal: Terminal = createTerminal('info')
+  /** By cache folder: a changed configuration file may name another one. */
+  const converters = new Map<string | undefined, Converter>()
+  const unreported = new Map<string, Conversion>()
+  let level: LogLevel = 'info'
+  let terminal: Terminal = createTerminal(level)
   let running = 0
   let closing = false
-  const unreported = new Map<string, Conversion>()
 
-  const converterFor = (cacheDir: string | undefined) => {
-    if (converter !== undefined && converter.cacheDir !== cacheDir) void closeNow()
-    converter ??= {
-      cacheDir,
-      it: createConverter({
+  const converterFor = (dir: string | undefined): Converter => {
+    const converter =
+      converters.get(dir) ??
+      createConverter({
         root,
-        ...(cacheDir !== undefined && { cacheDir }),
-        logger: {
-          info: (text) => terminal.info(text),
-          warn: (text) => terminal.warn(text),
-          error: (text) => terminal.error(text),
-        },
-        onProgress: (event) => terminal.progress(progressLine(event)),
-      }),
-    }
-    return converter.it
+        ...(dir !== undefined && { cacheDir: resolve(root, dir) }),
+        logger: { info: (text) => terminal.info(text), warn: (text) => terminal.warn(text) },
+        onProgress: (event) => terminal.progress(event),
+      })
+    converters.set(dir, converter)
+    return converter
   }
-  const closeNow = async () => {
-    const old = converter
-    converter = undefined
+  const closeAll = async () => {
     closing = false
-    await old?.it.close()
+    const open = [...converters.values()]
+    converters.clear()
+    await Promise.all(open.map((converter) => converter.close()))
   }
 
   return {
-    async convert(file, model, options) {
-      terminal = createTerminal(options.logLevel ?? 'info')
+    async convert(file, model, { cache, logLevel = 'info' }) {
+      if (logLevel !== level) {
+        level = logLevel
+        terminal = createTerminal(level)
+      }
       running++
       try {
-        const conversion = await converterFor(options.cache?.dir).convert(file, model)
+        const conversion = await converterFor(cache?.dir).convert(file, model)
         unreported.set(conversion.key, conversion)
         return conversion
       } finally {
         running--
         if (running === 0) {
           terminal.settle()
-          if (closing) await closeNow()
+          if (closing) await closeAll()
         }
       }
     },
@@ -71,11 +71,9 @@ export function createConversions(root: string): Conversions {
       unreported.clear()
     },
     async close() {
+      // Another environment's build may still be converting: the last one closes.
       if (running > 0) closing = true
-      else await closeNow()
+      else await closeAll()
     },
   }
 }
-
-const progressLine = (event: ProgressEvent): string =>
-  `${event.model}: ${event.phase} ${event.done}/${event.total}`

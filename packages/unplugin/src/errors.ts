@@ -11,12 +11,12 @@ export const optionUnknown = (
   new OnnxError({
     code: 'ONNX_OPTION_UNKNOWN',
     message: `${where} has no option "${path}"`,
-    cure: nearest === undefined ? `It takes: ${known.join(', ')}.` : `Did you mean "${nearest}"?`,
+    cure: nearest === undefined ? `It takes ${known.join(', ')}.` : `Did you mean "${nearest}"?`,
   })
 
 export const optionWrong = (where: string, path: string, expected: string, value: unknown) =>
   new OnnxError({
-    code: 'ONNX_OPTION_WRONG',
+    code: 'ONNX_OPTION_INVALID',
     message: `${path === '' ? `The options of ${where}` : `The option "${path}" of ${where}`} must be ${expected}, but got ${shown(value)}`,
     cure: 'Correct it in the configuration.',
   })
@@ -25,7 +25,7 @@ export const configUnreadable = (file: string, cause: unknown) =>
   new OnnxError({
     code: 'ONNX_CONFIG_UNREADABLE',
     message: `${file} can't be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
-    cure: 'It must export the options as its default export: export default defineConfig({ … }).',
+    cure: 'It must give the options as its default export: export default defineConfig({ … }).',
     cause,
   })
 
@@ -36,7 +36,7 @@ export const engineMissing = (name: string, version: string | undefined, file: s
       version === undefined
         ? `${name} is not installed, and the models of this build run on it`
         : `${name} ${version} has no ${file}`,
-    cure: `Install it in the project: npm install ${name}@latest`,
+    cure: `Run \`npm install ${name}@latest\` in the project.`,
   })
 
 function shown(value: unknown): string {

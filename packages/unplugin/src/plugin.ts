@@ -79,6 +79,7 @@ export const unplugin: UnpluginInstance<Options | undefined, false> = createUnpl
       vite: viteHooks({
         open,
         project: () => project,
+        cacheDir: options.cache?.dir,
         forget: (build) => emitters.delete(build),
         again: () => unplugin.vite(inline),
       }),

@@ -69,7 +69,7 @@ export function createProject(root: string, inline: Options): Project {
       try {
         return await load(id, bundler, watch)
       } catch (error) {
-        throw bundlerError(error, id, root)
+        throw bundlerError(error, id)
       }
     },
     summarize: conversions.summarize,

@@ -1,19 +1,30 @@
-import type { Logger } from '@unplugin-onnx/build'
+import type { Logger, ProgressEvent } from '@unplugin-onnx/build'
 import pc from 'picocolors'
 import type { LogLevel } from './options/schema'
 
 /** What the plugin says. All of it goes to stderr: stdout may be a bundler's machine-readable output. */
 export interface Terminal extends Logger {
   readonly color: boolean
-  /** Shows what is being done, in place of the last such line where the terminal can rewrite one. */
-  progress(line: string): void
-  /** Ends the progress line. */
+  /**
+   * Shows what is being done. A terminal gets one line, rewritten; a log (CI, a file) gets a line for each recipe that
+   * is tried, without counters.
+   */
+  progress(event: ProgressEvent): void
+  /** Takes the progress line away. */
   settle(): void
 }
 
 const ranks = { silent: 0, error: 1, warn: 2, info: 3 } as const
 
-export function createTerminal(level: LogLevel, stream: NodeJS.WriteStream = process.stderr): Terminal {
+/** Stages worth a line in a log; the others take moments. */
+const longStages: ReadonlySet<ProgressEvent['stage']> = new Set(['run source', 'convert', 'wait'])
+
+export type Stream = Pick<NodeJS.WriteStream, 'write'> & {
+  readonly isTTY?: boolean
+  readonly columns?: number
+}
+
+export function createTerminal(level: LogLevel, stream: Stream = process.stderr): Terminal {
   const rank = ranks[level]
   const rewrites = stream.isTTY === true && process.env.CI === undefined
   let open = false
@@ -26,13 +37,18 @@ export function createTerminal(level: LogLevel, stream: NodeJS.WriteStream = pro
     clear()
     stream.write(`${text}\n`)
   }
+  const progressOf = ({ stage, step, text }: ProgressEvent): string | undefined => {
+    if (rewrites) return stage === 'done' ? undefined : text
+    if (!longStages.has(stage)) return undefined
+    return step === undefined ? text : text.replace(` ${step.done}/${step.total}`, '')
+  }
   return {
-    color: pc.isColorSupported,
+    color: pc.isColorSupported && stream.isTTY === true,
     info: (message) => void (rank >= ranks.info && write(message)),
     warn: (message) => void (rank >= ranks.warn && write(pc.yellow(message))),
-    error: (message) => void (rank >= ranks.error && write(pc.red(message))),
-    progress(line) {
-      if (rank < ranks.info || line === last) return
+    progress(event) {
+      const line = progressOf(event)
+      if (rank < ranks.info || line === undefined || line === last) return
       last = line
       if (!rewrites) return write(line)
       clear()

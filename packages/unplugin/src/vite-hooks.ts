@@ -1,8 +1,9 @@
+import { resolve } from 'node:path'
 import type { Plugin, PluginOption, ResolvedConfig } from 'vite'
 import type { Bundler } from './emit/bundler'
 import type { Emitter, EmittingContext } from './emit/rollup'
 import { renderFileUrls, viteBundler } from './emit/vite'
-import { serveEngineScripts } from './emit/vite-engine-scripts'
+import { serveFiles } from './emit/vite-server'
 import type { Project } from './project'
 
 interface ViteContext {
@@ -31,12 +32,14 @@ function runsInNode(config: ViteContext['environment']['config']): boolean {
 }
 
 const isVitest = ({ plugins }: ResolvedConfig): boolean =>
-  plugins.some(({ name }) => name === 'vitest') &&
+  plugins.some(({ name }) => name === 'vitest' || name === 'vitest:project') &&
   !plugins.some(({ name }) => name.startsWith('vitest:browser'))
 
 export interface ViteParts {
   readonly open: (root: string) => Project
   readonly project: () => Project
+  /** Of the inline options. */
+  readonly cacheDir: string | undefined
   /** Drops what was emitted for an environment, at the start of its build. */
   readonly forget: (environment: object) => void
   /** The same plugin once more, for the bundles of workers. */
@@ -44,13 +47,18 @@ export interface ViteParts {
 }
 
 /** What only Vite has: its configuration, its dev server, and URLs of server builds. */
-export function viteHooks({ open, project, forget, again }: ViteParts): Partial<Plugin> {
+export function viteHooks({ open, project, cacheDir, forget, again }: ViteParts): Partial<Plugin> {
   return {
-    config: ({ build }) => ({
+    config: ({ build, server, root }) => ({
       // Their files are addressed by URL, and a bundled copy of the runtime would be a second module.
       optimizeDeps: { exclude: ['onnxruntime-web', 'unplugin-onnx'] },
       // Workers are bundled without the plugins of the page (vite#5375).
       worker: { plugins: () => [again()] },
+      // A conversion that is written is no change of the project.
+      ...(cacheDir !== undefined &&
+        server?.watch !== null && {
+          server: { watch: { ignored: [`${resolve(root ?? '', cacheDir).replaceAll('\\', '/')}/**`] } },
+        }),
       ...(build?.ssrEmitAssets === undefined && { build: { ssrEmitAssets: true } }),
     }),
     configEnvironment: (environment, config) =>
@@ -59,7 +67,7 @@ export function viteHooks({ open, project, forget, again }: ViteParts): Partial<
         ? { build: { emitAssets: true } }
         : undefined,
     configResolved: ({ root }) => void open(root),
-    configureServer: (server) => serveEngineScripts(server),
+    configureServer: (server) => serveFiles(server),
     buildStart() {
       if (isViteContext(this)) forget(this.environment)
     },

@@ -5,7 +5,7 @@ import { type Kind, type Options, optionsKind } from './schema'
 /**
  * Holds options against the schema.
  * @param where whose options they are, for the message: `onnx()` or the configuration file's name
- * @throws OnnxError ONNX_OPTION_UNKNOWN with the nearest key, ONNX_OPTION_WRONG with what was expected
+ * @throws OnnxError ONNX_OPTION_UNKNOWN with the nearest key, ONNX_OPTION_INVALID with what was expected
  */
 export function validateOptions(options: unknown, where: string): Options {
   check(options, optionsKind, where, '')
