@@ -5,7 +5,7 @@ import { createUnplugin, type UnpluginBuildContext, type UnpluginInstance } from
 import type { Compiler } from 'webpack'
 import type { Bundler } from './emit/bundler'
 import { createEmitter, type Emitter, type EmittingContext, rollupBundler } from './emit/rollup'
-import { addAssetRule, isNodeTarget, webpackBundler } from './emit/webpack'
+import { addAssetRule, isNodeTarget, keepEngineScripts, webpackBundler } from './emit/webpack'
 import { engineId, engineOf, modelPattern, modelRequest, runtimeId } from './module/ids'
 import type { Options } from './options/schema'
 import { validateOptions } from './options/validate'
@@ -86,6 +86,7 @@ export const unplugin: UnpluginInstance<Options | undefined, false> = createUnpl
       webpack(compiler) {
         open(compiler.context)
         addAssetRule(compiler)
+        keepEngineScripts(compiler, name)
         closeWithCompiler(compiler, () => project)
       },
     }

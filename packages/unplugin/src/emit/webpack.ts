@@ -1,4 +1,4 @@
-import { basename } from 'node:path'
+import { basename, posix } from 'node:path'
 import type { Compiler } from 'webpack'
 import { engineScripts } from '../module/engines'
 import { enginePrefix } from '../module/ids'
@@ -38,6 +38,23 @@ export function addAssetRule(compiler: Compiler): void {
     ...(options.output.assetModuleFilename === undefined && {
       generator: { filename: '[name]-[hash][ext]' },
     }),
+  })
+}
+
+/**
+ * Keeps minifiers off onnxruntime's scripts: webpack hands every asset that ends in .mjs to them, and what Terser makes
+ * of Emscripten's glue does not always run (onnxruntime#22113).
+ */
+export function keepEngineScripts(compiler: Compiler, plugin: string): void {
+  compiler.hooks.compilation.tap(plugin, (compilation) => {
+    const stage = compiler.webpack.Compilation.PROCESS_ASSETS_STAGE_PRE_PROCESS
+    compilation.hooks.processAssets.tap({ name: plugin, stage }, () => {
+      for (const { name, info } of compilation.getAssets()) {
+        const source = info.sourceFilename
+        if (source === undefined || !engineScripts.has(posix.basename(source))) continue
+        compilation.updateAsset(name, (asset) => asset, { ...info, minimized: true })
+      }
+    })
   })
 }
 
