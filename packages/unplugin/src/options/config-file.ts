@@ -1,4 +1,5 @@
 import { existsSync, statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { createJiti } from 'jiti'
 import { configUnreadable } from '../errors'
@@ -12,16 +13,25 @@ export function configFile(root: string): string | undefined {
   return names.map((name) => join(root, name)).find((file) => existsSync(file))
 }
 
-/** Loads and validates a configuration file; nothing of it is cached, so that a changed file counts at once. */
+/** Loads and validates a configuration file. It is evaluated from its text: Node would remember a module for ever. */
 async function loadConfigFile(file: string): Promise<Options> {
   const jiti = createJiti(file, { moduleCache: false, fsCache: false })
-  let options: unknown
+  let exported: { readonly default?: unknown }
   try {
-    options = await jiti.import(file, { default: true })
+    const text = await readFile(file, 'utf8')
+    exported = Object(
+      await jiti.evalModule(text, {
+        filename: file,
+        id: file,
+        ext: '.ts',
+        async: true,
+        forceTranspile: true,
+      }),
+    )
   } catch (cause) {
     throw configUnreadable(basename(file), cause)
   }
-  return validateOptions(options, basename(file))
+  return validateOptions(exported.default, basename(file))
 }
 
 /**

@@ -1,0 +1,161 @@
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createOptionsReader } from '../src/options/config-file'
+import { includesModel, modelOptions } from '../src/options/model-options'
+import { validateOptions } from '../src/options/validate'
+
+const failure = (options: unknown) => {
+  try {
+    validateOptions(options, 'onnx()')
+  } catch (error) {
+    return error as Error & { code: string; cure: string }
+  }
+  throw new Error('accepted')
+}
+
+describe('validation', () => {
+  it('takes every option that there is', () => {
+    const options = {
+      targets: ['wasm'],
+      accuracy: { sqnr: 25, cosine: 0.99, top1: 0.9 },
+      models: { '**/det.onnx': { calibration: './det.npz', recipes: ['int8'], inputs: { x: [1, 64] } } },
+      cache: { dir: '.cache' },
+      dts: false,
+      include: ['**/*.onnx', /models/],
+      exclude: '**/draft/**',
+      logLevel: 'warn',
+    }
+    expect(validateOptions(options, 'onnx()')).toBe(options)
+  })
+
+  it.each([
+    [{ target: ['wasm'] }, 'ONNX_OPTION_UNKNOWN', '"target"', '"targets"'],
+    [{ loglevel: 'info' }, 'ONNX_OPTION_UNKNOWN', '"loglevel"', '"logLevel"'],
+    [{ cache: { directory: 'x' } }, 'ONNX_OPTION_UNKNOWN', '"cache.directory"', 'dir'],
+    [{ models: { 'a.onnx': { callibration: 'x' } } }, 'ONNX_OPTION_UNKNOWN', 'callibration', '"calibration"'],
+    [{ accuracy: { sqrn: 3 } }, 'ONNX_OPTION_UNKNOWN', '"accuracy.sqrn"', '"sqnr"'],
+    [{ qqqqqqqq: 1 }, 'ONNX_OPTION_UNKNOWN', '"qqqqqqqq"', 'targets, accuracy, models'],
+    [{ targets: 'wasm' }, 'ONNX_OPTION_INVALID', '"targets"', 'an array of strings'],
+    [{ accuracy: 'best' }, 'ONNX_OPTION_INVALID', '"accuracy"', "'high', 'balanced', 'small'"],
+    [{ dts: 'yes' }, 'ONNX_OPTION_INVALID', '"dts"', 'true or false'],
+    [{ logLevel: 'loud' }, 'ONNX_OPTION_INVALID', '"logLevel"', "'silent'"],
+    [{ models: ['a'] }, 'ONNX_OPTION_INVALID', '"models"', 'an object'],
+    [{ include: 3 }, 'ONNX_OPTION_INVALID', '"include"', 'a glob'],
+    [[], 'ONNX_OPTION_INVALID', 'onnx()', 'an object'],
+  ])('refuses %j and says what was meant', (options, code, named, meant) => {
+    const error = failure(options)
+    expect(error.code).toBe(code)
+    expect(error.message).toContain(named)
+    expect(`${error.message} ${error.cure}`).toContain(meant)
+  })
+
+  it('takes an option that is undefined as absent', () => {
+    expect(() => validateOptions({ targets: undefined }, 'onnx()')).not.toThrow()
+  })
+})
+
+describe('the options of one model', () => {
+  const root = '/project'
+  const file = '/project/src/models/det.onnx'
+
+  it('depend on where the code runs when no targets are named', () => {
+    expect(modelOptions({}, file, root, 'browser').targets).toEqual(['webgpu', 'wasm'])
+    expect(modelOptions({}, file, root, 'unknown').targets).toEqual(['webgpu', 'wasm'])
+    expect(modelOptions({}, file, root, 'node').targets).toEqual(['node'])
+    expect(modelOptions({ targets: ['wasm'] }, file, root, 'node').targets).toEqual(['wasm'])
+  })
+
+  it('come from every glob that matches, the later ones over the earlier', () => {
+    const models = {
+      '**/*.onnx': { accuracy: 'small' as const, calibration: 'all.npz' },
+      'src/models/det.onnx': { calibration: 'det.npz' },
+      '**/rec.onnx': { calibration: 'rec.npz' },
+    }
+    expect(modelOptions({ models, accuracy: 'high' }, file, root, 'browser')).toEqual({
+      targets: ['webgpu', 'wasm'],
+      accuracy: 'small',
+      calibration: 'det.npz',
+    })
+  })
+
+  it('reach models outside of the root by their whole path', () => {
+    const models = { '**/vendor/*.onnx': { recipes: ['float16'] } }
+    expect(modelOptions({ models }, '/other/vendor/m.onnx', root, 'browser').recipes).toEqual(['float16'])
+  })
+
+  it('apply to models that are included and not excluded', () => {
+    expect(includesModel({}, file, root)).toBe(true)
+    expect(includesModel({ include: 'src/**' }, file, root)).toBe(true)
+    expect(includesModel({ include: 'lib/**' }, file, root)).toBe(false)
+    expect(includesModel({ include: 'src/**', exclude: [/det/] }, file, root)).toBe(false)
+    expect(includesModel({ exclude: './src/models/*.onnx' }, file, root)).toBe(false)
+  })
+})
+
+describe('the configuration file', () => {
+  let root: string
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'unplugin-onnx-config-'))
+  })
+  afterEach(() => rmSync(root, { recursive: true }))
+
+  it('is not needed', async () => {
+    expect(await createOptionsReader(root, { dts: false })()).toEqual({ dts: false })
+  })
+
+  it.each(['ts', 'mts', 'js', 'mjs'])(
+    'may be onnx.config.%s, TypeScript imports included',
+    async (extension) => {
+      mkdirSync(join(root, 'shared'))
+      writeFileSync(join(root, 'shared/targets.ts'), "export const targets: string[] = ['wasm']\n")
+      writeFileSync(
+        join(root, `onnx.config.${extension}`),
+        "import { targets } from './shared/targets'\nexport default { targets }\n",
+      )
+      expect(await createOptionsReader(root, {})()).toEqual({ targets: ['wasm'] })
+    },
+  )
+
+  it('stands under the inline options, models and cache key by key', async () => {
+    writeFileSync(
+      join(root, 'onnx.config.mjs'),
+      "export default { dts: false, targets: ['wasm'], cache: { dir: 'a' }, models: { 'a.onnx': {}, 'b.onnx': {} } }\n",
+    )
+    const inline = {
+      targets: ['node'],
+      accuracy: undefined,
+      models: { 'b.onnx': { calibration: 'b.npz' } },
+    } as object
+    expect(await createOptionsReader(root, inline)()).toEqual({
+      dts: false,
+      targets: ['node'],
+      cache: { dir: 'a' },
+      models: { 'a.onnx': {}, 'b.onnx': { calibration: 'b.npz' } },
+    })
+  })
+
+  it('is read again when it changed', async () => {
+    const file = join(root, 'onnx.config.mjs')
+    const read = createOptionsReader(root, {})
+    writeFileSync(file, "export default { logLevel: 'warn' }\n")
+    expect((await read()).logLevel).toBe('warn')
+    writeFileSync(file, "export default { logLevel: 'error' }\n")
+    utimesSync(file, new Date(), new Date(Date.now() + 5000))
+    expect((await read()).logLevel).toBe('error')
+  })
+
+  it('is held against the same schema, and named in the error', async () => {
+    writeFileSync(join(root, 'onnx.config.ts'), 'export default { tagets: [] }\n')
+    await expect(createOptionsReader(root, {})()).rejects.toMatchObject({
+      code: 'ONNX_OPTION_UNKNOWN',
+      message: expect.stringMatching(/onnx\.config\.ts.*tagets.*targets/s),
+    })
+  })
+
+  it('gives an error of its own when it can not be evaluated', async () => {
+    writeFileSync(join(root, 'onnx.config.ts'), 'export default {{\n')
+    await expect(createOptionsReader(root, {})()).rejects.toMatchObject({ code: 'ONNX_CONFIG_UNREADABLE' })
+  })
+})
