@@ -1,0 +1,18 @@
+/** Bounds on what a model may ask for, so that a hostile file ends in an error and not in a crash. */
+export interface Limits {
+  /** Bytes of the model file, without external data. Protobuf itself ends at 2 GiB. */
+  readonly bytes: number
+  /** Messages inside one another, 1000 at most; a subgraph takes 3. */
+  readonly depth: number
+  /** Nodes of all graphs together. */
+  readonly nodes: number
+  /** Bytes of one tensor, external ones included. */
+  readonly tensorBytes: number
+}
+
+export const defaultLimits: Limits = {
+  bytes: 2 ** 31 - 1,
+  depth: 100,
+  nodes: 1_000_000,
+  tensorBytes: 2 ** 33,
+}

@@ -1,0 +1,353 @@
+import * as errors from '../errors'
+import { dataTypeInfo } from '../onnx/data-types'
+import { copyRecord, encodeMessage } from '../onnx/encode'
+import { edited, type Field, type Message, type MessageName, messageTypes } from '../onnx/message'
+import { encodeUtf8 } from '../wire/utf8'
+import { BackwardWriter, type Chunk } from '../wire/writer'
+import { type Attribute, attributeKinds } from './attribute'
+import type { FunctionDef } from './function'
+import type { Graph } from './graph'
+import { type Model, opsetsOf } from './model'
+import type { Node } from './node'
+import type { SparseTensor } from './sparse-tensor'
+import type { Tensor } from './tensor'
+import { embedTraining } from './training'
+import { messageFromType } from './value-type'
+
+export interface WriteOptions {
+  /** `keep` leaves external data where it lies and writes the references on; without it, it becomes part of the model. */
+  readonly external?: 'embed' | 'keep'
+}
+
+const PROTOBUF_LIMIT = 2 ** 31 - 1
+
+/**
+ * Writes a model as a stream of chunks. What wasn't edited are views of the bytes that the model was read from;
+ * external and produced weights are fetched one at a time, when their turn comes.
+ * @throws OnnxError ONNX_MODEL_TOO_LARGE, before the first chunk, where the model doesn't fit into protobuf's 2 GiB
+ */
+export function writeModel(model: Model, options: WriteOptions = {}): Iterable<Uint8Array> {
+  const { chunks, byteLength } = layout(model, options)
+  if (byteLength > PROTOBUF_LIMIT) throw errors.modelTooLarge(byteLength)
+  return pull(chunks)
+}
+
+/** The chunks of writeModel, joined. */
+export function encodeModel(model: Model, options: WriteOptions = {}): Uint8Array {
+  const { chunks, byteLength } = layout(model, options)
+  if (byteLength > PROTOBUF_LIMIT) throw errors.modelTooLarge(byteLength)
+  const bytes = new Uint8Array(byteLength)
+  let at = 0
+  for (const chunk of pull(chunks)) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return bytes
+}
+
+function* pull(chunks: readonly Chunk[]): Iterable<Uint8Array> {
+  for (const chunk of chunks) yield chunk instanceof Uint8Array ? chunk : chunk.produce()
+}
+
+function layout(model: Model, { external = 'embed' }: WriteOptions): { chunks: Chunk[]; byteLength: number } {
+  const writer = new BackwardWriter()
+  new ModelWriter(writer, external === 'embed').model(model)
+  return { chunks: writer.chunks(), byteLength: writer.byteLength }
+}
+
+/** Field number -> field, for the writers below. */
+const fieldOf = (message: MessageName, name: string): Field => {
+  const field = messageTypes[message].fields.find((each) => each.name === name)
+  if (field === undefined) throw new Error(`${message} has no ${name}`)
+  return field
+}
+const attributeField = fieldOf('NodeProto', 'attribute')
+
+/** Each method writes the content of a message, or, where it takes a field number, the whole field. */
+class ModelWriter {
+  readonly #out: BackwardWriter
+  readonly #embed: boolean
+
+  constructor(out: BackwardWriter, embed: boolean) {
+    this.#out = out
+    this.#embed = embed
+  }
+
+  #isStale(part: Graph | Node): boolean {
+    return part._dirty || (this.#embed && part._hasExternal)
+  }
+
+  model(model: Model): void {
+    const { _message: message, graph, functions } = model
+    const training = this.#embed ? embedTraining(message.training_info) : message.training_info
+    const opsets = sameEntries(model.opsetImports, opsetsOf(message.opset_import))
+    const metadata = sameEntries(
+      model.metadata,
+      message.metadata_props?.map(({ key = '', value = '' }) => [key, value]) ?? [],
+    )
+    const untouched =
+      opsets &&
+      metadata &&
+      training === message.training_info &&
+      !this.#isStale(graph) &&
+      functions.every((each) => !this.#isStale(each.body) && each._message.span !== undefined)
+    if (untouched && message.span !== undefined) {
+      this.#out.bytes(message.span.bytes)
+      return
+    }
+    const current = edited(message, {
+      training_info: training,
+      ...(opsets
+        ? {}
+        : { opset_import: [...model.opsetImports].map(([domain, version]) => ({ domain, version })) }),
+      ...(metadata ? {} : { metadata_props: [...model.metadata].map(([key, value]) => ({ key, value })) }),
+    })
+    encodeMessage('ModelProto', current, this.#out, ({ name, number }) => {
+      if (name === 'graph') this.#graph(number, graph)
+      else if (name === 'functions') each(functions, (one) => this.#function(number, one))
+      else return false
+      return true
+    })
+  }
+
+  #graph(number: number, graph: Graph): void {
+    if (!this.#isStale(graph) && copyRecord(number, graph._message, this.#out)) return
+    const mark = this.#out.byteLength
+    encodeMessage('GraphProto', graph._message, this.#out, (field) => this.#graphField(field, graph))
+    this.#out.header(number, mark)
+  }
+
+  #graphField({ name, number }: Field, graph: Graph): boolean {
+    switch (name) {
+      case 'node':
+        each(graph.nodes, (node) => this.#node(number, node))
+        return true
+      case 'initializer':
+        each([...graph.initializers()], ({ name: value, initializer }) => {
+          if (initializer !== undefined) this.#tensor(number, initializer, value)
+        })
+        return true
+      case 'sparse_initializer':
+        each([...graph.sparseInitializers()], ({ name: value, sparseInitializer }) => {
+          if (sparseInitializer !== undefined) this.#sparse(number, sparseInitializer, value)
+        })
+        return true
+      case 'input':
+        each(graph.inputs, (value) => this.#message(number, 'ValueInfoProto', value._inputInfo ?? {}))
+        return true
+      case 'output':
+        each(graph._outputs, ({ info }) => this.#message(number, 'ValueInfoProto', info))
+        return true
+      case 'value_info':
+        this.#valueInfo(number, graph)
+        return true
+      default:
+        return false
+    }
+  }
+
+  #valueInfo(number: number, graph: Graph): void {
+    const infos = [...graph.values()].map(({ _info }) => _info)
+    each([...infos, ...graph._strayInfos], (info) => {
+      if (info !== undefined) this.#message(number, 'ValueInfoProto', info)
+    })
+  }
+
+  #function(number: number, { _message: message, body }: FunctionDef): void {
+    if (!this.#isStale(body) && copyRecord(number, message, this.#out)) return
+    const mark = this.#out.byteLength
+    const current = edited(message, {
+      input: body.inputs.map(({ name }) => name),
+      output: body.outputs.map(({ name }) => name),
+    })
+    encodeMessage('FunctionProto', current, this.#out, (field) => {
+      if (field.name === 'node') each(body.nodes, (node) => this.#node(field.number, node))
+      else if (field.name === 'value_info') this.#valueInfo(field.number, body)
+      else return false
+      return true
+    })
+    this.#out.header(number, mark)
+  }
+
+  #node(number: number, node: Node): void {
+    if (!this.#isStale(node) && copyRecord(number, node._message, this.#out)) return
+    const mark = this.#out.byteLength
+    const names = (values: Node['inputs']) =>
+      values.length === 0 ? undefined : values.map((value) => value?.name ?? '')
+    const current = edited(node._message, { input: names(node.inputs), output: names(node.outputs) })
+    encodeMessage('NodeProto', current, this.#out, (field) => {
+      if (field !== attributeField) return false
+      each([...node.attributes()], (attribute) => this.#attribute(attribute))
+      return true
+    })
+    this.#out.header(number, mark)
+  }
+
+  #attribute(attribute: Attribute): void {
+    const { number } = attributeField
+    const { _message: message } = attribute
+    if (message !== undefined && !this.#hasStalePart(attribute) && copyRecord(number, message, this.#out))
+      return
+    const mark = this.#out.byteLength
+    encodeMessage('AttributeProto', message ?? attributeMessage(attribute), this.#out, (field) => {
+      if (attribute.type === 'unknown' || attribute.type === 'reference') return false
+      if (field.name !== attributeKinds[attribute.type][1]) return false
+      return this.#attributeValue(field.number, attribute)
+    })
+    this.#out.header(number, mark)
+  }
+
+  #hasStalePart(attribute: Attribute): boolean {
+    switch (attribute.type) {
+      case 'graph':
+        return this.#isStale(attribute.value)
+      case 'graphs':
+        return attribute.value.some((graph) => this.#isStale(graph))
+      case 'tensor':
+        return this.#embed && attribute.value.external !== undefined
+      case 'tensors':
+        return this.#embed && attribute.value.some(({ external }) => external !== undefined)
+      default:
+        return false
+    }
+  }
+
+  /** @returns false for values that the attribute's message holds already */
+  #attributeValue(number: number, attribute: Attribute): boolean {
+    switch (attribute.type) {
+      case 'tensor':
+        this.#tensor(number, attribute.value, attribute.value.sourceName)
+        return true
+      case 'tensors':
+        each(attribute.value, (tensor) => this.#tensor(number, tensor, tensor.sourceName))
+        return true
+      case 'sparse-tensor':
+        this.#sparse(number, attribute.value, attribute.value.values.sourceName)
+        return true
+      case 'sparse-tensors':
+        each(attribute.value, (sparse) => this.#sparse(number, sparse, sparse.values.sourceName))
+        return true
+      case 'graph':
+        this.#graph(number, attribute.value)
+        return true
+      case 'graphs':
+        each(attribute.value, (graph) => this.#graph(number, graph))
+        return true
+      default:
+        return false
+    }
+  }
+
+  #sparse(number: number, sparse: SparseTensor, name: string): void {
+    const { _message: message, values, indices, dims } = sparse
+    const external = this.#embed && (values.external ?? indices.external) !== undefined
+    if (
+      message !== undefined &&
+      !external &&
+      name === values.sourceName &&
+      copyRecord(number, message, this.#out)
+    )
+      return
+    const mark = this.#out.byteLength
+    encodeMessage('SparseTensorProto', message ?? { dims }, this.#out, (field) => {
+      if (field.name === 'values') this.#tensor(field.number, values, name)
+      else if (field.name === 'indices') {
+        if (message === undefined || message.indices !== undefined)
+          this.#tensor(field.number, indices, indices.sourceName)
+      } else return false
+      return true
+    })
+    this.#out.header(number, mark)
+  }
+
+  #tensor(number: number, tensor: Tensor, name: string): void {
+    const mark = this.#out.byteLength
+    const { _message: message } = tensor
+    const embed = this.#embed && tensor.external !== undefined
+    if (message !== undefined && !embed) {
+      const current =
+        (message.name ?? '') === name ? message : edited(message, { name: name === '' ? undefined : name })
+      if (copyRecord(number, current, this.#out)) return
+      encodeMessage('TensorProto', current, this.#out, () => false)
+    } else {
+      const { code } = dataTypeInfo(tensor.dataType)
+      const made: Message<'TensorProto'> = {
+        ...(message && edited(message, { external_data: undefined, data_location: undefined })),
+        dims: tensor.dims,
+        data_type: code,
+        ...(name === '' ? {} : { name }),
+        ...(tensor.dataType === 'string' ? { string_data: tensor.strings().map(encodeUtf8) } : {}),
+      }
+      encodeMessage(
+        'TensorProto',
+        made,
+        this.#out,
+        (field) => field.name === 'raw_data' && this.#rawData(field.number, tensor),
+      )
+    }
+    this.#out.header(number, mark)
+  }
+
+  #rawData(number: number, tensor: Tensor): boolean {
+    if (tensor.dataType === 'string') return false
+    const mark = this.#out.byteLength
+    const { byteLength, _isLazy } = tensor
+    if (_isLazy) this.#out.lazy({ byteLength, produce: () => tensor.bytes() })
+    else this.#out.bytes(tensor.bytes())
+    this.#out.header(number, mark)
+    return true
+  }
+
+  #message<Name extends MessageName>(number: number, name: Name, message: Message<Name>): void {
+    if (copyRecord(number, message, this.#out)) return
+    const mark = this.#out.byteLength
+    encodeMessage(name, message, this.#out)
+    this.#out.header(number, mark)
+  }
+}
+
+/** From the last to the first, as the writer goes. */
+function each<T>(list: readonly T[], write: (item: T) => void): void {
+  for (let i = list.length - 1; i >= 0; i--) write(list[i] as T)
+}
+
+function sameEntries<V>(map: ReadonlyMap<string, V>, entries: Iterable<readonly [string, V]>): boolean {
+  const other = [...new Map(entries)]
+  return (
+    other.length === map.size &&
+    [...map].every(([key, value], i) => other[i]?.[0] === key && other[i]?.[1] === value)
+  )
+}
+
+/** The message of an attribute that was set; tensors and graphs are written by their own writers. */
+function attributeMessage(attribute: Attribute): Message<'AttributeProto'> {
+  const { name } = attribute
+  switch (attribute.type) {
+    case 'unknown':
+      return { name }
+    case 'reference':
+      return {
+        name,
+        ref_attr_name: attribute.value,
+        ...(attribute.of && { type: attributeKinds[attribute.of][0] }),
+      }
+    case 'string':
+      return { name, type: attributeKinds.string[0], s: encodeUtf8(attribute.value) }
+    case 'strings':
+      return { name, type: attributeKinds.strings[0], strings: attribute.value.map(encodeUtf8) }
+    case 'type':
+      return { name, type: attributeKinds.type[0], tp: messageFromType(attribute.value) }
+    case 'types':
+      return { name, type: attributeKinds.types[0], type_protos: attribute.value.map(messageFromType) }
+    case 'float':
+      return { name, type: attributeKinds.float[0], f: attribute.value }
+    case 'floats':
+      return { name, type: attributeKinds.floats[0], floats: attribute.value }
+    case 'int':
+      return { name, type: attributeKinds.int[0], i: attribute.value }
+    case 'ints':
+      return { name, type: attributeKinds.ints[0], ints: attribute.value }
+    default:
+      return { name, type: attributeKinds[attribute.type][0] }
+  }
+}
