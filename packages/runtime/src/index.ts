@@ -1,1 +1,16 @@
-export {}
+export { Tensor, type TypedTensor } from 'onnxruntime-common'
+export { defineAsset } from './asset'
+export { OnnxError, type OnnxErrorCode } from './errors'
+export type * from './manifest'
+export type {
+  AssetDescriptor,
+  AssetVariant,
+  EngineSource,
+  Feeds,
+  LoadOptions,
+  OnnxAsset,
+  OnnxSession,
+  OpenOptions,
+  Progress,
+  Skipped,
+} from './types'

@@ -80,7 +80,11 @@ export interface Manifest {
     readonly brotliBytes: number
     /** Of the model file. */
     readonly sha256: string
-    readonly external: readonly { readonly location: string; readonly bytes: number; readonly sha256: string }[]
+    readonly external: readonly {
+      readonly location: string
+      readonly bytes: number
+      readonly sha256: string
+    }[]
   }
   readonly inputs: readonly ValueSignature[]
   readonly outputs: readonly ValueSignature[]

@@ -1,0 +1,69 @@
+export type OnnxErrorCode =
+  | 'ONNX_FETCH_FAILED'
+  | 'ONNX_HASH_MISMATCH'
+  | 'ONNX_NO_VARIANT'
+  | 'ONNX_SESSION_FAILED'
+  | 'ONNX_FEED_INVALID'
+  | 'ONNX_DISPOSED'
+
+/** What went wrong with which model, and what to do about it. `code` is stable. */
+export class OnnxError extends Error {
+  override readonly name = 'OnnxError'
+  readonly code: OnnxErrorCode
+  /** The model's file name. */
+  readonly model: string
+  readonly cure: string
+
+  constructor(code: OnnxErrorCode, model: string, problem: string, cure: string, cause?: unknown) {
+    super(`${model}: ${problem} ${cure}`, { cause })
+    this.code = code
+    this.model = model
+    this.cure = cure
+  }
+}
+
+/** The text of whatever was thrown. */
+export const messageOf = (thrown: unknown): string =>
+  thrown instanceof Error ? thrown.message : String(thrown)
+
+export const errors = {
+  fetchFailed: (model: string, url: string, why: string, cause?: unknown) =>
+    new OnnxError(
+      'ONNX_FETCH_FAILED',
+      model,
+      `${url} could not be loaded: ${why}.`,
+      'Serve it with the rest of the build, under the configured base.',
+      cause,
+    ),
+
+  hashMismatch: (model: string, url: string) =>
+    new OnnxError(
+      'ONNX_HASH_MISMATCH',
+      model,
+      `${url} is not the file that was built (its sha256 differs).`,
+      'Deploy the whole build again, and clear what caches it on the way.',
+    ),
+
+  noVariant: (model: string, reasons: string) =>
+    new OnnxError(
+      'ONNX_NO_VARIANT',
+      model,
+      `no variant runs here. ${reasons}`,
+      "Add a target to the plugin's options.",
+    ),
+
+  sessionFailed: (model: string, provider: string, cause: unknown) =>
+    new OnnxError(
+      'ONNX_SESSION_FAILED',
+      model,
+      `onnxruntime created no session on ${provider}: ${messageOf(cause)}.`,
+      'Try another provider.',
+      cause,
+    ),
+
+  feedInvalid: (model: string, problem: string, cure: string) =>
+    new OnnxError('ONNX_FEED_INVALID', model, problem, cure),
+
+  disposed: (model: string) =>
+    new OnnxError('ONNX_DISPOSED', model, 'the session was disposed of.', 'Open another one.'),
+}
