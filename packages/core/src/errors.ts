@@ -330,3 +330,34 @@ export const producedWrongLength = (tensor: string, wanted: number, found: numbe
 
 export const invalidEdit = (problem: string) =>
   new OnnxError({ code: 'ONNX_INVALID_EDIT', message: problem, cure: edit })
+
+// --- passes ---
+
+const didYouMean = (nearest: string | undefined, known: readonly string[]) =>
+  nearest === undefined ? `There are: ${known.join(', ') || 'none'}.` : `Did you mean ${quote(nearest)}?`
+
+export const unknownPass = (name: string, known: readonly string[], nearest: string | undefined) =>
+  new OnnxError({
+    code: 'ONNX_UNKNOWN_PASS',
+    message: `There is no pass ${quote(name)}`,
+    cure: didYouMean(nearest, known),
+  })
+
+export const unknownOption = (
+  pass: string,
+  key: string,
+  known: readonly string[],
+  nearest: string | undefined,
+) =>
+  new OnnxError({
+    code: 'ONNX_UNKNOWN_OPTION',
+    message: `The pass ${pass} has no option ${quote(key)}`,
+    cure: didYouMean(nearest, known),
+  })
+
+export const invalidOption = (pass: string, key: string, value: unknown, expected: string) =>
+  new OnnxError({
+    code: 'ONNX_INVALID_OPTION',
+    message: `The option ${key} of the pass ${pass} is ${quote(typeof value === 'string' ? value : String(value))}`,
+    cure: `It must be ${expected}.`,
+  })

@@ -1,11 +1,14 @@
 import * as errors from '../errors'
 import { edited, type Message } from '../onnx/message'
 import type { AttributeValue } from './attribute'
+import { metadataEntries, metadataOf } from './metadata'
 import type { Model } from './model'
 import { Node } from './node'
+import { NodeList, type Position } from './node-list'
+import { Scope } from './scope'
 import type { SparseTensor } from './sparse-tensor'
 import type { Tensor } from './tensor'
-import { Value } from './value'
+import type { Value } from './value'
 import { messageFromType, type ValueType } from './value-type'
 
 type ValueInfo = Message<'ValueInfoProto'>
@@ -20,8 +23,6 @@ export interface NodeSpec {
   readonly attributes?: Readonly<Record<string, AttributeValue>>
 }
 
-export type Position = { readonly before: Node } | { readonly after: Node }
-
 /** A graph: that of the model, one inside a node (If, Loop, Scan), or the body of a function. */
 export class Graph {
   readonly model: Model
@@ -33,17 +34,16 @@ export class Graph {
   _hasExternal = false
   /** @internal Infos about values that the graph doesn't have. */
   _strayInfos: readonly ValueInfo[] = []
+  /** @internal */
+  readonly _scope = new Scope(this)
   /** @internal False once the attribute that held it is gone. */
   _attached = true
 
   #owner: Node | undefined
-  readonly #values = new Map<string, Value>()
   readonly #inputs: Value[] = []
   readonly #outputs: { value: Value; info: ValueInfo }[] = []
   readonly #initializers = new Set<Value>()
-  #first: Node | undefined
-  #last: Node | undefined
-  #nodes: readonly Node[] | undefined
+  readonly #nodes = new NodeList()
 
   /** @internal */
   constructor(model: Model, owner: Node | undefined, message: Message<'GraphProto'>) {
@@ -70,12 +70,11 @@ export class Graph {
   }
 
   get metadata(): ReadonlyMap<string, string> {
-    return new Map(this._message.metadata_props?.map(({ key = '', value = '' }) => [key, value]))
+    return metadataOf(this._message.metadata_props)
   }
 
   setMetadata(entries: Iterable<readonly [string, string]>): void {
-    const list = [...entries].map(([key, value]) => ({ key, value }))
-    this.#edit({ metadata_props: list.length === 0 ? undefined : list })
+    this.#edit({ metadata_props: metadataEntries(entries) })
   }
 
   /** The node in whose attribute it lies; undefined for the main graph and functions. */
@@ -98,17 +97,12 @@ export class Graph {
 
   /** In topological order. The list is a snapshot: nodes may be added and removed while it is walked. */
   get nodes(): readonly Node[] {
-    if (this.#nodes === undefined) {
-      const nodes: Node[] = []
-      for (let node = this.#first; node !== undefined; node = node._next) nodes.push(node)
-      this.#nodes = nodes
-    }
-    return this.#nodes
+    return this.#nodes.snapshot()
   }
 
   /** All values of this graph: inputs, initializers, and what its nodes make. */
   values(): Iterable<Value> {
-    return this.#values.values()
+    return this._scope.values()
   }
 
   /** Values with dense data: constants, and defaults of inputs (see Value.isConstant). */
@@ -122,11 +116,7 @@ export class Graph {
 
   /** The value of this name here, or else in the enclosing graphs. */
   find(name: string): Value | undefined {
-    for (let graph: Graph | undefined = this; graph !== undefined; graph = graph.parent) {
-      const value = graph.#values.get(name)
-      if (value !== undefined) return value
-    }
-    return undefined
+    return this._scope.find(name)
   }
 
   /** `other` is this graph or lies, however deep, inside it. */
@@ -142,7 +132,7 @@ export class Graph {
   }
 
   addInput(name: string, type?: ValueType): Value {
-    const value = this._declare(name)
+    const value = this._scope.create(name)
     value._inputInfo = type === undefined ? { name } : { name, type: messageFromType(type) }
     this.#inputs.push(value)
     this._touch()
@@ -157,18 +147,18 @@ export class Graph {
     if (!this.#initializers.has(value)) this.#assertUnused(value)
     this.#inputs.splice(index, 1)
     value._inputInfo = undefined
-    if (!this.#initializers.has(value)) this.#forget(value)
+    if (!this.#initializers.has(value)) this._scope.forget(value)
     this._touch()
   }
 
   addInitializer(name: string, tensor: Tensor): Value {
-    const value = this._declare(name)
+    const value = this._scope.create(name)
     value.initializer = tensor
     return value
   }
 
   addSparseInitializer(name: string, tensor: SparseTensor): Value {
-    const value = this._declare(name)
+    const value = this._scope.create(name)
     value.sparseInitializer = tensor
     return value
   }
@@ -181,7 +171,7 @@ export class Graph {
     this.#initializers.delete(value)
     value._initializer = undefined
     value._sparse = undefined
-    if (!value.isInput) this.#forget(value)
+    if (!value.isInput) this._scope.forget(value)
     this._touch()
   }
 
@@ -191,7 +181,7 @@ export class Graph {
    */
   addNode(spec: NodeSpec, position?: Position): Node {
     const { opType, domain = '', name = '', inputs, outputs, attributes = {} } = spec
-    for (const value of inputs) if (value !== undefined) this._assertVisible(value)
+    for (const value of inputs) if (value !== undefined) this._scope.assertVisible(value)
     const node = new Node(this, {
       op_type: opType,
       ...(domain === '' ? {} : { domain }),
@@ -201,7 +191,7 @@ export class Graph {
       node._link(index, value)
     })
     for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value)
-    node._setOutputs(outputs.map((output) => (output === '' ? undefined : this._declare(output))))
+    node._setOutputs(outputs.map((output) => (output === '' ? undefined : this._scope.create(output))))
     this._insert(node, position)
     this._touch()
     return node
@@ -225,18 +215,14 @@ export class Graph {
       throw errors.invalidEdit(`Node ${errors.quote(node.label)} is not in this graph`)
     for (const value of node.outputs) if (value !== undefined) this.#assertUnused(value)
     node._connect(false)
-    for (const value of node.outputs) if (value !== undefined) this.#forget(value)
-    if (node._previous === undefined) this.#first = node._next
-    else node._previous._next = node._next
-    if (node._next === undefined) this.#last = node._previous
-    else node._next._previous = node._previous
+    for (const value of node.outputs) if (value !== undefined) this._scope.forget(value)
+    this.#nodes.remove(node)
     node._attached = false
-    this.#nodes = undefined
     this._touch()
   }
 
   addOutput(value: Value, type: ValueType | undefined = value.type): void {
-    this._assertVisible(value)
+    this._scope.assertVisible(value)
     const { name } = value
     this._readOutput(value, type === undefined ? { name } : { name, type: messageFromType(type) })
     this._touch()
@@ -250,9 +236,9 @@ export class Graph {
     const output = this.#outputs[index]
     if (output === undefined)
       throw errors.invalidEdit(`Graph ${errors.quote(this.name)} has no output ${index}`)
-    this._assertVisible(value)
-    output.value._outputCount--
-    value._outputCount++
+    this._scope.assertVisible(value)
+    output.value._removeOutputOf(this)
+    value._outputOf.push(this)
     const type = value._inputInfo?.type ?? value._info?.type ?? output.info.type
     output.info = edited<'ValueInfoProto'>(output.info, { name: value.name, type })
     output.value = value
@@ -263,7 +249,7 @@ export class Graph {
   clearValueInfo(): number {
     let dropped = this._strayInfos.length
     this._strayInfos = []
-    for (const value of this.#values.values()) {
+    for (const value of this._scope.values()) {
       if (value._info === undefined) continue
       value._info = undefined
       dropped++
@@ -283,11 +269,6 @@ export class Graph {
     }
   }
 
-  #forget(value: Value): void {
-    this.#values.delete(value.name)
-    this.model._names.remove(value.name)
-  }
-
   /** @internal */
   _touch(): void {
     for (let graph: Graph | undefined = this; graph !== undefined; graph = graph.parent) {
@@ -299,48 +280,16 @@ export class Graph {
     }
   }
 
-  /** @internal */
-  _assertVisible(value: Value): void {
-    const found = this.find(value.name)
-    if (found === value) return
-    const why =
-      value.graph.encloses(this) && found !== undefined
-        ? 'is hidden by another value of its name'
-        : 'is not in scope'
-    throw errors.invalidEdit(`${errors.quote(value.name)} ${why} in graph ${errors.quote(this.name)}`)
-  }
-
-  /** @internal A new value of this graph. */
-  _declare(name: string): Value {
-    if (name === '') throw errors.missingName('A value', this.name)
-    if (this.#values.has(name)) throw errors.duplicateName('The value', name, this.name)
-    const value = new Value(this, name)
-    this.#values.set(name, value)
-    this.model._names.add(name)
-    return value
-  }
-
-  /** @internal */
-  _own(name: string): Value | undefined {
-    return this.#values.get(name)
-  }
-
-  /** @internal */
+  /** @internal Renames a value wherever it is listed. */
   _rename(value: Value, name: string): void {
-    if (name === '') throw errors.missingName('A value', this.name)
-    if (this.#values.has(name)) throw errors.duplicateName('The value', name, this.name)
-    for (const { node } of value._uses) {
-      const found = node.graph.find(name)
-      if (found !== undefined && this.encloses(found.graph))
-        throw errors.invalidEdit(`${errors.quote(name)} would be hidden where it is used`)
-    }
-    this.#forget(value)
-    this.#values.set(name, value)
-    this.model._names.add(name)
+    this._scope.rename(value, name)
     const renamed = (info: ValueInfo) => edited<'ValueInfoProto'>(info, { name })
     if (value._inputInfo !== undefined) value._inputInfo = renamed(value._inputInfo)
     if (value._info !== undefined) value._info = renamed(value._info)
-    this._editOutputInfo(value, renamed)
+    for (const graph of value._outputOf) {
+      graph._editOutputInfo(value, renamed)
+      graph._touch()
+    }
     this._touch()
   }
 
@@ -378,36 +327,23 @@ export class Graph {
 
   /** @internal */
   _insert(node: Node, position?: Position): void {
-    const anchor = position && ('before' in position ? position.before : position.after)
-    if (anchor !== undefined && (anchor.graph !== this || !anchor._attached)) {
-      throw errors.invalidEdit(`Node ${errors.quote(anchor.label)} is not in this graph`)
-    }
-    const next =
-      position === undefined ? undefined : 'before' in position ? position.before : position.after._next
-    const previous = next === undefined ? this.#last : next._previous
-    node._previous = previous
-    node._next = next
-    if (previous === undefined) this.#first = node
-    else previous._next = node
-    if (next === undefined) this.#last = node
-    else next._previous = node
-    this.#nodes = undefined
+    this.#nodes.insert(node, position)
   }
 
   /** @internal */
   _readInput(name: string, info: ValueInfo): void {
-    const value = this._declare(name)
+    const value = this._scope.declare(name)
     value._inputInfo = info
     this.#inputs.push(value)
   }
 
   /** @internal */
   _readInitializer(name: string, tensor: Tensor | undefined, sparse: SparseTensor | undefined): void {
-    const input = this.#values.get(name)
+    const input = this._scope.own(name)
     if (input !== undefined && (!input.isInput || this.#initializers.has(input))) {
       throw errors.duplicateName('The initializer', name, this.name)
     }
-    const value = input ?? this._declare(name)
+    const value = input ?? this._scope.declare(name)
     value._initializer = tensor
     value._sparse = sparse
     this.#initializers.add(value)
@@ -415,7 +351,7 @@ export class Graph {
 
   /** @internal */
   _readOutput(value: Value, info: ValueInfo): void {
-    value._outputCount++
+    value._outputOf.push(this)
     this.#outputs.push({ value, info })
   }
 
@@ -434,11 +370,11 @@ export class Graph {
 
   /** @internal */
   _connect(connected: boolean): void {
-    for (const name of this.#values.keys()) {
-      if (connected) this.model._names.add(name)
-      else this.model._names.remove(name)
+    this._scope.connect(connected)
+    for (const { value } of this.#outputs) {
+      if (connected) value._outputOf.push(this)
+      else value._removeOutputOf(this)
     }
-    for (const { value } of this.#outputs) value._outputCount += connected ? 1 : -1
     for (const node of this.nodes) node._connect(connected)
   }
 }

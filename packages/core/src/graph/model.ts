@@ -1,8 +1,10 @@
 import * as errors from '../errors'
 import { edited, type Message } from '../onnx/message'
 import { tensorsOf } from './attribute'
+import type { ExternalReader } from './external'
 import type { FunctionDef } from './function'
 import { Graph } from './graph'
+import { metadataOf } from './metadata'
 import { Names } from './names'
 import type { Node } from './node'
 import type { Tensor } from './tensor'
@@ -34,10 +36,14 @@ export class Model {
   #functions: readonly FunctionDef[] = []
 
   /** @internal */
-  constructor(message: Message<'ModelProto'>) {
+  readonly _open: ExternalReader | undefined
+
+  /** @internal */
+  constructor(message: Message<'ModelProto'>, open?: ExternalReader) {
+    this._open = open
     this._message = message
     this.opsetImports = opsetsOf(message.opset_import)
-    this.metadata = new Map(message.metadata_props?.map(({ key = '', value = '' }) => [key, value]))
+    this.metadata = metadataOf(message.metadata_props)
   }
 
   /** A model with an empty graph, to be filled with addInitializer, addNode and addOutput. */

@@ -3,6 +3,7 @@ import { edited, type Message } from '../onnx/message'
 import type { Int64 } from '../wire/wire-type'
 import { type Attribute, type AttributeKind, type AttributeValue, graphsOf } from './attribute'
 import type { Graph } from './graph'
+import { metadataEntries, metadataOf } from './metadata'
 import type { Tensor } from './tensor'
 import type { Use, Value } from './value'
 
@@ -78,12 +79,11 @@ export class Node {
 
   /** metadata_props: exporters' notes, such as stack traces. */
   get metadata(): ReadonlyMap<string, string> {
-    return new Map(this._message.metadata_props?.map(({ key = '', value = '' }) => [key, value]))
+    return metadataOf(this._message.metadata_props)
   }
 
   setMetadata(entries: Iterable<readonly [string, string]>): void {
-    const list = [...entries].map(([key, value]) => ({ key, value }))
-    this.#edit({ metadata_props: list.length === 0 ? undefined : list })
+    this.#edit({ metadata_props: metadataEntries(entries) })
   }
 
   /** For messages: the name, or the operator and what it makes. */
@@ -105,7 +105,7 @@ export class Node {
 
   /** @throws OnnxError where the value isn't in scope here, or hidden by another of its name */
   setInput(index: number, value: Value | undefined): void {
-    if (value !== undefined) this.graph._assertVisible(value)
+    if (value !== undefined) this.graph._scope.assertVisible(value)
     while (this.#inputs.length < index) this.#inputs.push(undefined)
     this._link(index, value)
     this._touch()

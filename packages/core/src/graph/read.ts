@@ -62,8 +62,9 @@ export function readMessage(
   external: ExternalReader | undefined,
   limits: Limits,
 ): Model {
-  const model = new Model(message)
-  const context: ReadContext = { model, open: external && openedOnce(external), limits, nodes: 0 }
+  const open = external && openedOnce(external)
+  const model = new Model(message, open)
+  const context: ReadContext = { model, open, limits, nodes: 0 }
   const graph = readGraph(message.graph ?? {}, undefined, context)
   model._setGraph(
     graph,
@@ -135,7 +136,9 @@ function readNodes(graph: Graph, messages: readonly Message<'NodeProto'>[], cont
       node._link(index, value)
     }
     for (const attribute of message.attribute ?? []) node._read(readAttribute(attribute, node, context))
-    node._setOutputs((message.output ?? []).map((name) => (name === '' ? undefined : graph._declare(name))))
+    node._setOutputs(
+      (message.output ?? []).map((name) => (name === '' ? undefined : graph._scope.declare(name))),
+    )
     graph._insert(node)
   }
 }
@@ -150,7 +153,7 @@ export function labelOf({ name = '', op_type = '', output = [] }: Message<'NodeP
 function readInfos(graph: Graph, infos: readonly Message<'ValueInfoProto'>[]): void {
   const stray: Message<'ValueInfoProto'>[] = []
   for (const info of infos) {
-    const value = graph._own(info.name ?? '')
+    const value = graph._scope.own(info.name ?? '')
     if (value === undefined || value._info !== undefined) stray.push(info)
     else value._info = info
   }

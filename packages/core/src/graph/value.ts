@@ -29,8 +29,8 @@ export class Value {
   _inputInfo: Message<'ValueInfoProto'> | undefined
   /** @internal Entry in the graph's value_info. */
   _info: Message<'ValueInfoProto'> | undefined
-  /** @internal How often it is an output, of its graph or of one inside. */
-  _outputCount = 0
+  /** @internal The graphs that have it as output, each as often as it is: its own, or, captured, ones inside. */
+  readonly _outputOf: Graph[] = []
   /** @internal */
   readonly _uses = new Set<Use>()
   #usesList: readonly Use[] | undefined
@@ -100,7 +100,7 @@ export class Value {
 
   /** It is an output of its graph, or, captured, of a graph inside. */
   get isOutput(): boolean {
-    return this._outputCount > 0
+    return this._outputOf.length > 0
   }
 
   /** Where it goes into nodes, those of nested graphs included. Being a graph's output is no use. */
@@ -129,7 +129,7 @@ export class Value {
       this._inputInfo = change(this._inputInfo)
       declared = true
     }
-    if (this._outputCount > 0) declared = this.graph._editOutputInfo(this, change) || declared
+    if (this._outputOf.length > 0) declared = this.graph._editOutputInfo(this, change) || declared
     if (type === undefined) this._info = undefined
     else if (this._info !== undefined || !declared) this._info = change(this._info ?? { name: this.#name })
     this.graph._touch()
@@ -160,7 +160,12 @@ export class Value {
     this.#usesList = undefined
   }
 
+  /** @internal */
+  _removeOutputOf(graph: Graph): void {
+    this._outputOf.splice(this._outputOf.indexOf(graph), 1)
+  }
+
   #outputInfo(): Message<'ValueInfoProto'> | undefined {
-    return this._outputCount > 0 ? this.graph._outputInfo(this) : undefined
+    return this._outputOf.length > 0 ? this.graph._outputInfo(this) : undefined
   }
 }

@@ -5,14 +5,15 @@ import { edited, type Field, type Message, type MessageName, messageTypes } from
 import { encodeUtf8 } from '../wire/utf8'
 import { BackwardWriter, type Chunk } from '../wire/writer'
 import { type Attribute, attributeKinds } from './attribute'
+import { attributeMessage } from './attribute-message'
 import type { FunctionDef } from './function'
 import type { Graph } from './graph'
+import { metadataEntries, metadataOf } from './metadata'
 import { type Model, opsetsOf } from './model'
 import type { Node } from './node'
 import type { SparseTensor } from './sparse-tensor'
 import type { Tensor } from './tensor'
 import { embedTraining } from './training'
-import { messageFromType } from './value-type'
 
 export interface WriteOptions {
   /** `keep` leaves external data where it lies and writes the references on; without it, it becomes part of the model. */
@@ -79,12 +80,9 @@ class ModelWriter {
 
   model(model: Model): void {
     const { _message: message, graph, functions } = model
-    const training = this.#embed ? embedTraining(message.training_info) : message.training_info
+    const training = this.#embed ? embedTraining(model) : message.training_info
     const opsets = sameEntries(model.opsetImports, opsetsOf(message.opset_import))
-    const metadata = sameEntries(
-      model.metadata,
-      message.metadata_props?.map(({ key = '', value = '' }) => [key, value]) ?? [],
-    )
+    const metadata = sameEntries(model.metadata, metadataOf(message.metadata_props))
     const untouched =
       opsets &&
       metadata &&
@@ -100,7 +98,7 @@ class ModelWriter {
       ...(opsets
         ? {}
         : { opset_import: [...model.opsetImports].map(([domain, version]) => ({ domain, version })) }),
-      ...(metadata ? {} : { metadata_props: [...model.metadata].map(([key, value]) => ({ key, value })) }),
+      ...(metadata ? {} : { metadata_props: metadataEntries(model.metadata) }),
     })
     encodeMessage('ModelProto', current, this.#out, ({ name, number }) => {
       if (name === 'graph') this.#graph(number, graph)
@@ -317,37 +315,4 @@ function sameEntries<V>(map: ReadonlyMap<string, V>, entries: Iterable<readonly 
     other.length === map.size &&
     [...map].every(([key, value], i) => other[i]?.[0] === key && other[i]?.[1] === value)
   )
-}
-
-/** The message of an attribute that was set; tensors and graphs are written by their own writers. */
-function attributeMessage(attribute: Attribute): Message<'AttributeProto'> {
-  const { name } = attribute
-  switch (attribute.type) {
-    case 'unknown':
-      return { name }
-    case 'reference':
-      return {
-        name,
-        ref_attr_name: attribute.value,
-        ...(attribute.of && { type: attributeKinds[attribute.of][0] }),
-      }
-    case 'string':
-      return { name, type: attributeKinds.string[0], s: encodeUtf8(attribute.value) }
-    case 'strings':
-      return { name, type: attributeKinds.strings[0], strings: attribute.value.map(encodeUtf8) }
-    case 'type':
-      return { name, type: attributeKinds.type[0], tp: messageFromType(attribute.value) }
-    case 'types':
-      return { name, type: attributeKinds.types[0], type_protos: attribute.value.map(messageFromType) }
-    case 'float':
-      return { name, type: attributeKinds.float[0], f: attribute.value }
-    case 'floats':
-      return { name, type: attributeKinds.floats[0], floats: attribute.value }
-    case 'int':
-      return { name, type: attributeKinds.int[0], i: attribute.value }
-    case 'ints':
-      return { name, type: attributeKinds.ints[0], ints: attribute.value }
-    default:
-      return { name, type: attributeKinds[attribute.type][0] }
-  }
 }
