@@ -1,4 +1,5 @@
-import { join } from 'node:path'
+import { spawnSync } from 'node:child_process'
+import { join, resolve } from 'node:path'
 import { rollup } from 'rollup'
 import onnxRollup from 'unplugin-onnx/rollup'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -75,4 +76,17 @@ it.each(['es', 'cjs'] as const)('a build of rollup to %s runs on onnxruntime-nod
   await bundle.write({ dir: app.out, format, entryFileNames: file })
   await bundle.close()
   await runsInNode(await built(file))
+})
+
+it('tests in Vitest run on onnxruntime-node', async () => {
+  const project = createApp('vitest', { 'digits_mlp.onnx': 'digits_mlp.onnx' })
+  const vitest = resolve(import.meta.dirname, '../node_modules/vitest/vitest.mjs')
+  const { status, stdout, stderr } = spawnSync(process.execPath, [vitest, 'run', '--root', project.dir], {
+    cwd: project.dir,
+    encoding: 'utf8',
+    env: { ...process.env, VITEST: undefined, VITEST_POOL_ID: undefined, VITEST_WORKER_ID: undefined },
+  })
+  project.remove()
+  expect(status, stdout + stderr).toBe(0)
+  expect(stdout).toMatch(/Tests.*1 passed/)
 })

@@ -5,7 +5,7 @@ const common = { format: 'esm', target: 'es2022', fixedExtension: false, clean: 
 export default defineConfig([
   {
     ...common,
-    entry: ['src/index.ts', 'src/vite.ts', 'src/rollup.ts', 'src/webpack.ts'],
+    entry: ['src/index.ts', 'src/vite.ts', 'src/rollup.ts', 'src/webpack.ts', 'src/cli.ts'],
     platform: 'node',
     dts: { tsconfig: 'tsconfig.json' },
   },

@@ -15,7 +15,8 @@ export function bundlerError(error: unknown, id: string): BundlerError {
   }
   const { code, cure, model, problem } = error
   const subject = model === undefined || problem.includes(model) ? problem : `${model}: ${problem}`
-  const result = new Error(`${subject}\n${cure}\n(${code})`, { cause: error })
+  // No cause: Rolldown prints it, stack and all, and it says nothing more.
+  const result = new Error(`${subject}\n${cure}\n(${code})`)
   result.name = 'OnnxError'
   result.stack = `${result.name}: ${result.message}`
   return Object.assign(result, { id, code })

@@ -39,6 +39,15 @@ export const engineMissing = (name: string, version: string | undefined, file: s
     cure: `Run \`npm install ${name}@latest\` in the project.`,
   })
 
+export const modelUnreadable = (file: string, cause: unknown) =>
+  new OnnxError({
+    code: 'ONNX_MODEL_NOT_FOUND',
+    message: `${file} can't be read${cause instanceof Error && 'code' in cause ? ` (${cause.code})` : ''}`,
+    cure: 'Check the path and the permissions of the file.',
+    model: file,
+    cause,
+  })
+
 function shown(value: unknown): string {
   if (typeof value === 'function') return 'a function'
   return value instanceof RegExp ? String(value) : (JSON.stringify(value) ?? String(value))

@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { convertCommand } from './cli/convert'
+import { exitCodes } from './cli/exit'
+import { inspectCommand } from './cli/inspect'
+import { report } from './cli/report'
+import { transformCommand } from './cli/transform'
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+
+/** Runs the command line and sets the exit code: 0 done, 1 failed, 2 wrong usage, 3 accuracy budget missed. */
+export async function main(args: readonly string[]): Promise<void> {
+  const program = new Command('unplugin-onnx')
+    .description('Convert ONNX models for browsers and Node, and prove that they still compute the same.')
+    .version(version)
+    .exitOverride()
+    .configureHelp({ sortSubcommands: false })
+    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 accuracy budget missed.')
+  for (const command of [convertCommand, inspectCommand, transformCommand]) {
+    program.addCommand(command().exitOverride().copyInheritedSettings(program))
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' })
+  } catch (error) {
+    if (error instanceof CommanderError)
+      process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+    else process.exitCode = report(error, args.includes('--json'))
+  }
+}

@@ -1,0 +1,49 @@
+import { InvalidArgumentError } from 'commander'
+import type { Options } from '../options/schema'
+
+/** `a,b` as a list. */
+export const list = (text: string): string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+
+/** Gathers an option that may be given several times. */
+export const collect = (text: string, before: readonly string[] = []): string[] => [...before, ...list(text)]
+
+const measures = ['sqnr', 'cosine', 'top1']
+
+/** `high`, `balanced`, `small`, or measures: `sqnr=25,cosine=0.99`. */
+export function accuracy(text: string): NonNullable<Options['accuracy']> {
+  if (text === 'high' || text === 'balanced' || text === 'small') return text
+  const budget: Record<string, number> = {}
+  for (const part of list(text)) {
+    const [name = '', value = ''] = part.split('=')
+    const number = Number(value)
+    if (!measures.includes(name) || value === '' || !Number.isFinite(number)) {
+      throw new InvalidArgumentError(
+        "It is high, balanced, small, or measures such as 'sqnr=25,cosine=0.99,top1=0.98'.",
+      )
+    }
+    budget[name] = number
+  }
+  return budget
+}
+
+/** `NAME` or `NAME:JSON` as a step of a recipe. */
+export function step(text: string): { readonly pass: string; readonly options?: Record<string, unknown> } {
+  const at = text.indexOf(':')
+  if (at === -1) return { pass: text }
+  let options: unknown
+  try {
+    options = JSON.parse(text.slice(at + 1))
+  } catch {
+    options = undefined
+  }
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new InvalidArgumentError(
+      `What follows the colon is a JSON object: '${text.slice(0, at)}:{"bits": 8}'.`,
+    )
+  }
+  return { pass: text.slice(0, at), options: options as Record<string, unknown> }
+}

@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs'
+import { open, rename, rm } from 'node:fs/promises'
+import { basename, resolve } from 'node:path'
+import { ExternalFiles } from '@unplugin-onnx/build'
+import { type Model, readModel, writeModel } from '@unplugin-onnx/core'
+import { modelUnreadable } from '../errors'
+
+/** Opens a model with its external data, for as long as the action runs. */
+export async function withModel<T>(
+  file: string,
+  action: (model: Model, bytes: number) => Promise<T>,
+): Promise<T> {
+  const path = resolve(file)
+  const name = basename(file)
+  let bytes: Uint8Array
+  try {
+    bytes = readFileSync(path)
+  } catch (cause) {
+    throw modelUnreadable(file, cause)
+  }
+  const files = new ExternalFiles(path, name)
+  try {
+    return await action(readModel(bytes, { external: files.reader, name }), bytes.byteLength)
+  } finally {
+    files.close()
+  }
+}
+
+/** Writes a model with its weights in one file; the file is whole, or it isn't there. Returns its size in bytes. */
+export async function saveModel(model: Model, file: string): Promise<number> {
+  const temporary = `${file}.${process.pid}.tmp`
+  let bytes = 0
+  try {
+    const handle = await open(temporary, 'w')
+    try {
+      for (const chunk of writeModel(model)) {
+        await handle.writeFile(chunk)
+        bytes += chunk.byteLength
+      }
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, file)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  return bytes
+}

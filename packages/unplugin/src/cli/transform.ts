@@ -1,0 +1,61 @@
+import { applyPasses, passes } from '@unplugin-onnx/core'
+import { Command } from 'commander'
+import { step } from './arguments'
+import { saveModel, withModel } from './model-file'
+import { print } from './report'
+import { bytes as shown } from './units'
+
+interface Flags {
+  readonly out?: string
+  readonly pass?: ReturnType<typeof step>[]
+  readonly list?: true
+  readonly json?: true
+}
+
+export const transformCommand = (): Command =>
+  new Command('transform')
+    .description('apply passes to a model, in the order they are given')
+    .argument('[model]', 'the .onnx file')
+    .option('-o, --out <file>', 'the file to write')
+    .option(
+      '-p, --pass <NAME[:JSON]>',
+      'a pass, with options as JSON; may be given several times',
+      (text: string, before: ReturnType<typeof step>[] = []) => [...before, step(text)],
+    )
+    .option('-l, --list', 'list the passes and their options')
+    .option('--json', 'print JSON')
+    .action(async (file: string | undefined, flags: Flags, command: Command) => {
+      if (flags.list) return listPasses(flags.json === true)
+      if (file === undefined) command.error("error: missing required argument 'model'")
+      if (flags.out === undefined) command.error("error: required option '-o, --out <file>' not specified")
+      if (flags.pass === undefined)
+        command.error("error: required option '-p, --pass <NAME[:JSON]>' not specified")
+      await transform(file, flags.out, flags.pass, flags.json === true)
+    })
+
+function listPasses(json: boolean): void {
+  const all = [...passes.values()].map(({ name, version, options }) => ({ name, version, options }))
+  if (json) return print(all)
+  for (const { name, options } of all) {
+    const defaults = Object.keys(options).length === 0 ? '' : `  ${JSON.stringify(options)}`
+    process.stdout.write(`${name}${defaults}\n`)
+  }
+}
+
+async function transform(
+  file: string,
+  out: string,
+  steps: readonly ReturnType<typeof step>[],
+  json: boolean,
+): Promise<void> {
+  await withModel(file, async (model, before) => {
+    const applied = await applyPasses(model, steps)
+    const after = await saveModel(model, out)
+    if (json) return print({ file: out, sourceBytes: before, bytes: after, passes: applied })
+    for (const { pass, changed, skipped } of applied) {
+      process.stdout.write(`${pass}: ${changed} changed, ${skipped.length} skipped\n`)
+      for (const { node, reason } of skipped) process.stdout.write(`  ${node}: ${reason}\n`)
+    }
+    process.stdout.write(`${file} ${shown(before)} -> ${out} ${shown(after)}\n`)
+  })
+}

@@ -1,0 +1,86 @@
+import type { ProgressEvent } from '@unplugin-onnx/build'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { createTerminal } from '../src/terminal'
+
+const stream = (isTTY: boolean) => {
+  const written: string[] = []
+  return { isTTY, columns: 40, written, write: (text: string) => written.push(text) > 0 }
+}
+const event = (stage: ProgressEvent['stage'], done?: number): ProgressEvent => ({
+  model: 'det.onnx',
+  stage,
+  recipe: 'int8',
+  ...(done !== undefined && { step: { done, total: 8 } }),
+  text: `int8 of det.onnx: ${stage}${done === undefined ? '' : ` ${done}/8`}`,
+})
+
+beforeEach(() => void vi.stubEnv('CI', undefined))
+afterEach(() => void vi.unstubAllEnvs())
+
+it('rewrites one line in a terminal and takes it away in the end', () => {
+  const to = stream(true)
+  const terminal = createTerminal('info', to)
+  terminal.progress(event('verify', 1))
+  terminal.progress(event('verify', 2))
+  terminal.settle()
+  expect(to.written).toEqual([
+    'int8 of det.onnx: verify 1/8',
+    '\r\x1b[2K',
+    'int8 of det.onnx: verify 2/8',
+    '\r\x1b[2K',
+  ])
+})
+
+it('writes plain lines to a log, one a recipe and without counters', () => {
+  const to = stream(false)
+  const terminal = createTerminal('info', to)
+  for (const each of [
+    event('hash'),
+    event('convert'),
+    event('verify', 1),
+    event('run source', 1),
+    event('run source', 2),
+  ]) {
+    terminal.progress(each)
+  }
+  terminal.settle()
+  expect(to.written).toEqual(['int8 of det.onnx: convert\n', 'int8 of det.onnx: run source\n'])
+})
+
+it('writes plain lines in CI, even to a terminal', () => {
+  vi.stubEnv('CI', 'true')
+  const to = stream(true)
+  createTerminal('info', to).progress(event('convert'))
+  expect(to.written).toEqual(['int8 of det.onnx: convert\n'])
+})
+
+it('cuts a progress line to the width of the terminal, so that it can be rewritten', () => {
+  const to = stream(true)
+  createTerminal('info', to).progress({ ...event('convert'), text: 'x'.repeat(100) })
+  expect(to.written).toEqual(['x'.repeat(39)])
+})
+
+it('puts a message above the progress line', () => {
+  const to = stream(true)
+  const terminal = createTerminal('info', to)
+  terminal.progress(event('convert'))
+  terminal.info('done')
+  expect(to.written.at(-2)).toBe('\r\x1b[2K')
+  expect(to.written.at(-1)).toBe('done\n')
+})
+
+it.each([
+  ['info', ['info', 'warn', 'progress']],
+  ['warn', ['warn']],
+  ['error', []],
+  ['silent', []],
+] as const)('says at level %s: %j', (level, said) => {
+  const heard = (['info', 'warn', 'progress'] as const).filter((kind) => {
+    const to = stream(false)
+    const terminal = createTerminal(level, to)
+    if (kind === 'progress') terminal.progress(event('convert'))
+    else terminal[kind]('text')
+    return to.written.length > 0
+  })
+  expect(heard).toEqual(said)
+})
