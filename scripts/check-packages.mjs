@@ -10,7 +10,10 @@ import { pnpm, root, run } from './steps.mjs'
  */
 export function packAll(folder) {
   for (const name of readdirSync(join(root, 'packages'))) {
-    const code = pnpm(['pack', '--pack-destination', folder], { cwd: join(root, 'packages', name), quiet: true })
+    const code = pnpm(['pack', '--pack-destination', folder], {
+      cwd: join(root, 'packages', name),
+      quiet: true,
+    })
     if (code !== 0) throw new Error(`packing packages/${name} failed`)
   }
   return readdirSync(folder)
@@ -31,9 +34,13 @@ if (process.argv[1] === import.meta.filename) {
     const name = tarball.slice(folder.length + 1)
     const publint = run(process.execPath, [bin('publint'), tarball, '--strict'], { quiet: true })
     // ESM only by design, and node10 does not know `exports`.
-    const attw = run(process.execPath, [bin('@arethetypeswrong/cli'), tarball, '--profile', 'esm-only'], { quiet: true })
+    const attw = run(process.execPath, [bin('@arethetypeswrong/cli'), tarball, '--profile', 'esm-only'], {
+      quiet: true,
+    })
     if (publint !== 0 || attw !== 0) failures++
-    process.stdout.write(`${name}: publint ${publint === 0 ? 'clean' : 'FAILED'}, attw ${attw === 0 ? 'clean' : 'FAILED'}\n`)
+    process.stdout.write(
+      `${name}: publint ${publint === 0 ? 'clean' : 'FAILED'}, attw ${attw === 0 ? 'clean' : 'FAILED'}\n`,
+    )
   }
   rmSync(folder, { recursive: true })
   process.exit(failures === 0 ? 0 : 1)

@@ -36,7 +36,10 @@ function installed() {
 }
 
 function isDebian() {
-  return existsSync('/etc/os-release') && /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'))
+  return (
+    existsSync('/etc/os-release') &&
+    /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'))
+  )
 }
 
 /**
@@ -49,15 +52,25 @@ export async function ensureChromium() {
   if (isRoot && isDebian()) {
     const env = { DEBIAN_FRONTEND: 'noninteractive' }
     run('apt-get', ['update', '-qq'], { quiet: true, env })
-    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium', 'fonts-dejavu-core'], { quiet: true, env })
+    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium', 'fonts-dejavu-core'], {
+      quiet: true,
+      env,
+    })
   }
   if (!installed()) {
-    const command = [join(root, 'node_modules/playwright-core/cli.js'), 'install', ...(isRoot ? ['--with-deps'] : []), 'chromium']
+    const command = [
+      join(root, 'node_modules/playwright-core/cli.js'),
+      'install',
+      ...(isRoot ? ['--with-deps'] : []),
+      'chromium',
+    ]
     run(process.execPath, command, { quiet: true })
   }
   const path = installed()
   if (path) return path
-  throw new Error('No Chromium was found and none could be installed. Install Chrome or Chromium, or set CHROME_PATH.')
+  throw new Error(
+    'No Chromium was found and none could be installed. Install Chrome or Chromium, or set CHROME_PATH.',
+  )
 }
 
 /** Flags that make a browser headless, quiet and, by SwiftShader, able to do WebGPU without a graphics card. */

@@ -54,6 +54,8 @@ export function step(title, action) {
 
 /** Dependencies and the four packages, from a bare clone. */
 export function installAndBuild() {
-  step('Install dependencies', () => pnpm(['install', '--frozen-lockfile', '--reporter=append-only'], { quiet: true }))
+  step('Install dependencies', () =>
+    pnpm(['install', '--frozen-lockfile', '--reporter=append-only'], { quiet: true }),
+  )
   step('Build the packages', () => pnpm(['run', 'build'], { quiet: true }))
 }

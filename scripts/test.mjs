@@ -23,7 +23,9 @@ const code = run(process.execPath, [
   `--outputFile.json=${report}`,
   ...process.argv.slice(2),
 ])
-const { numPassedTests, numFailedTests, numTotalTestSuites, numFailedTestSuites } = JSON.parse(readFileSync(report, 'utf8'))
+const { numPassedTests, numFailedTests, numTotalTestSuites, numFailedTestSuites } = JSON.parse(
+  readFileSync(report, 'utf8'),
+)
 rmSync(reports, { recursive: true })
 // A file that fails to load has no tests of its own to count: it counts as one failure.
 const failed = numFailedTests > 0 || numFailedTestSuites === 0 ? numFailedTests : numFailedTestSuites

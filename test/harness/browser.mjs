@@ -7,7 +7,9 @@ import { chromiumArgs, ensureChromium } from '../../scripts/chromium.mjs'
  * @param {{ webgpu?: boolean }} [options] webgpu: false takes WebGPU away from pages
  */
 export async function launch({ webgpu = true } = {}) {
-  const args = webgpu ? chromiumArgs : [...chromiumArgs.filter((flag) => !/webgpu/.test(flag)), '--disable-features=WebGPU,WebGPUService']
+  const args = webgpu
+    ? chromiumArgs
+    : [...chromiumArgs.filter((flag) => !/webgpu/.test(flag)), '--disable-features=WebGPU,WebGPUService']
   const browser = await chromium.launch({ executablePath: await ensureChromium(), args, headless: true })
   return {
     /**
@@ -18,10 +20,19 @@ export async function launch({ webgpu = true } = {}) {
      *   after?: (page: import('playwright-core').Page) => Promise<unknown> }} [options]
      *   before: runs before the page loads; after: with the result there; timeout in ms
      */
-    async visit(url, { timeout = 90_000, screenshot, width = 1200, height = 900, dark = false, before, after } = {}) {
-      const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light' })
+    async visit(
+      url,
+      { timeout = 90_000, screenshot, width = 1200, height = 900, dark = false, before, after } = {},
+    ) {
+      const context = await browser.newContext({
+        viewport: { width, height },
+        colorScheme: dark ? 'dark' : 'light',
+      })
       const page = await context.newPage()
-      if (!webgpu) await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }))
+      if (!webgpu)
+        await page.addInitScript(() =>
+          Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }),
+        )
       const problems = []
       const requests = []
       page.on('console', (message) => {
@@ -32,17 +43,28 @@ export async function launch({ webgpu = true } = {}) {
         requests.push({ url: response.url(), status: response.status() })
         if (response.status() >= 400) problems.push(`${response.status()}: ${response.url()}`)
       })
-      page.on('requestfailed', (request) => problems.push(`${request.failure()?.errorText}: ${request.url()}`))
+      page.on('requestfailed', (request) =>
+        problems.push(`${request.failure()?.errorText}: ${request.url()}`),
+      )
       try {
         await before?.(page)
         await page.goto(url)
-        await page.waitForFunction(() => globalThis.__result !== undefined || globalThis.__error !== undefined, undefined, { timeout })
-        const { result, error } = await page.evaluate(() => ({ result: globalThis.__result, error: globalThis.__error }))
+        await page.waitForFunction(
+          () => globalThis.__result !== undefined || globalThis.__error !== undefined,
+          undefined,
+          { timeout },
+        )
+        const { result, error } = await page.evaluate(() => ({
+          result: globalThis.__result,
+          error: globalThis.__error,
+        }))
         const extra = await after?.(page)
         if (screenshot) await page.screenshot({ path: screenshot })
         return { result, error, problems, requests, extra }
       } catch (cause) {
-        throw new Error(`${url} gave no result. ${cause instanceof Error ? cause.message : cause}\n${problems.join('\n')}`)
+        throw new Error(
+          `${url} gave no result. ${cause instanceof Error ? cause.message : cause}\n${problems.join('\n')}`,
+        )
       } finally {
         await context.close()
       }

@@ -30,7 +30,8 @@ export async function serve(folder, { base = '/', headers = {}, tamper, respond 
     response.on('finish', () => requests.push({ path: pathname, status: response.statusCode }))
     if (respond?.(request, response)) return
     const inside = pathname.startsWith(base) ? decodeURIComponent(pathname.slice(base.length)) : undefined
-    const file = inside === undefined ? undefined : join(folder, normalize(`/${inside === '' ? 'index.html' : inside}`))
+    const file =
+      inside === undefined ? undefined : join(folder, normalize(`/${inside === '' ? 'index.html' : inside}`))
     const stat = file?.startsWith(join(folder, sep)) ? statSync(file, { throwIfNoEntry: false }) : undefined
     if (!file || !stat?.isFile()) {
       // The icon that browsers ask for by themselves is nobody's mistake.
@@ -39,7 +40,11 @@ export async function serve(folder, { base = '/', headers = {}, tamper, respond 
     }
     const type = types[extname(file)] ?? 'application/octet-stream'
     const changed = tamper?.(pathname, readFileSync(file))
-    response.writeHead(200, { 'content-type': type, 'content-length': changed?.length ?? stat.size, ...headers })
+    response.writeHead(200, {
+      'content-type': type,
+      'content-length': changed?.length ?? stat.size,
+      ...headers,
+    })
     if (changed) response.end(changed)
     else createReadStream(file).pipe(response)
   })
