@@ -25,6 +25,7 @@ const arrows: Record<string, readonly string[]> = {
     'workerpool',
     'proper-lockfile',
     'fflate',
+    'jiti',
     'picocolors',
   ],
   unplugin: [
@@ -65,12 +66,17 @@ function importsOf(file: string): Import[] {
     if (specifier === undefined || !ts.isStringLiteral(specifier)) return
     const { text } = specifier
     const target = text.startsWith('.') ? roomOf(resolve(dirname(file), text)) : text
-    found.push({ file: relative(root, file), from: roomOf(file), to: typeOnly ? `${target} (types)` : target })
+    found.push({
+      file: relative(root, file),
+      from: roomOf(file),
+      to: typeOnly ? `${target} (types)` : target,
+    })
   }
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, node.importClause?.isTypeOnly ?? false)
     else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly)
-    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) add(node.arguments[0], false)
+    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+      add(node.arguments[0], false)
     ts.forEachChild(node, visit)
   }
   visit(source)
@@ -112,7 +118,9 @@ describe('layering', () => {
   })
 
   it('keeps every source file below 400 lines', () => {
-    const long = files.filter((file) => readFileSync(file, 'utf8').split('\n').length > 400).map((file) => relative(root, file))
+    const long = files
+      .filter((file) => readFileSync(file, 'utf8').split('\n').length > 400)
+      .map((file) => relative(root, file))
     expect(long).toEqual([])
   })
 
@@ -120,9 +128,15 @@ describe('layering', () => {
     const undeclared = imports.flatMap(({ file, to }) => {
       const bare = to.replace(/ \(types\)$/, '')
       if (bare.startsWith('node:') || /^(core|build|runtime|unplugin)(\/|$)/.test(bare)) return []
-      const pkg = JSON.parse(readFileSync(join(root, file.split(sep).slice(0, 2).join(sep), 'package.json'), 'utf8'))
+      const pkg = JSON.parse(
+        readFileSync(join(root, file.split(sep).slice(0, 2).join(sep), 'package.json'), 'utf8'),
+      )
       const name = bare.startsWith('@') ? bare.split('/').slice(0, 2).join('/') : (bare.split('/')[0] ?? bare)
-      const declared = { ...pkg.dependencies, ...pkg.peerDependencies, ...(to.endsWith('(types)') ? pkg.devDependencies : {}) }
+      const declared = {
+        ...pkg.dependencies,
+        ...pkg.peerDependencies,
+        ...(to.endsWith('(types)') ? pkg.devDependencies : {}),
+      }
       return name in declared ? [] : [`${file} imports ${name}`]
     })
     expect(undeclared).toEqual([])

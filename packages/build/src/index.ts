@@ -1,1 +1,8 @@
-export {}
+export type { Budget } from './budget'
+export { budgets } from './budget'
+export { type Conversion, type Converter, type ConverterOptions, convert, createConverter } from './converter'
+export type { Logger, ProgressEvent } from './logger'
+export type { InputOverride, ModelOptions } from './options'
+export { formatSummary } from './summary'
+export { defineTarget, type EngineName, type Target, targets } from './targets'
+export { typesFor } from './types'

@@ -1,0 +1,192 @@
+import { basename, join } from 'node:path'
+import { OnnxError } from '@unplugin-onnx/core'
+import type { Manifest } from '@unplugin-onnx/runtime'
+import { Cache, type Entry } from './cache'
+import { type EnginePackage, findEngine } from './engine-package'
+import { errors } from './errors'
+import { Flights } from './flights'
+import { limiter } from './limit'
+import { type Logger, type ProgressEvent, progress, type Report, silentLogger } from './logger'
+import { type ModelOptions, type NormalizedOptions, normalizeOptions } from './options'
+import { plan } from './plan'
+import { PoolClosed, WorkerDied, WorkerPool } from './pool'
+import { printable } from './printable'
+import { displayName, filesOf, hashCalibration, keyOf, type Request } from './request'
+import { absolute, hashExternal, hashModel, unchanged } from './source'
+import { type Target, targets } from './targets'
+import type { Inspection } from './tasks/task'
+
+export interface ConverterOptions {
+  /** Project folder: relative paths start there, and the onnxruntime installed there verifies. */
+  readonly root: string
+  /** Default: `node_modules/.cache/unplugin-onnx` in the root. */
+  readonly cacheDir?: string
+  /** Worker processes at most. Default: one for each core, at most 2. */
+  readonly concurrency?: number
+  /** Milliseconds that one step of one candidate may take; then the candidate is dropped. Default: 5 minutes. */
+  readonly timeout?: number
+  readonly logger?: Logger
+  onProgress?(event: ProgressEvent): void
+}
+
+export interface Conversion {
+  readonly manifest: Manifest
+  /** Folder of the variants: `join(dir, variant.file)`. Other models and processes share it: it is not to be written to. */
+  readonly dir: string
+  readonly key: string
+  /** Whether nothing had to be converted. */
+  readonly cached: boolean
+  /** Absolute paths of model, external data and calibration: a change of one of them wants a new conversion. */
+  readonly dependencies: readonly string[]
+  readonly seconds: number
+}
+
+export interface Converter {
+  /**
+   * Converts a model for all its targets, or takes the result from the cache.
+   * @param file absolute, or relative to the root
+   * @throws OnnxError
+   */
+  convert(file: string, options?: ModelOptions): Promise<Conversion>
+  /** Ends all worker processes. Conversions at work fail with ONNX_CONVERTER_CLOSED. */
+  close(): Promise<void>
+}
+
+/** Files that are hashed at a time, and models that are converted at a time. */
+const atATime = { files: 8, models: 4 }
+/** A model that changes while it is converted is read this many times. */
+const maxReads = 3
+
+export function createConverter(options: ConverterOptions): Converter {
+  const { root, logger = silentLogger } = options
+  const cache = new Cache(options.cacheDir ?? join(root, 'node_modules', '.cache', 'unplugin-onnx'), logger)
+  const pool = new WorkerPool({ size: options.concurrency, timeout: options.timeout })
+  const hashing = limiter(atATime.files)
+  const converting = limiter(atATime.models)
+  const inspections = new Flights<Inspection>({ keep: true })
+  const engines = new Flights<EnginePackage>({ keep: true })
+  const conversions = new Flights<Entry>({ keep: false })
+
+  const inspect = (path: string, name: string, sha256: string, report: Report): Promise<Inspection> =>
+    inspections.join(sha256, () => {
+      report('inspect')
+      return pool.exec('inspect', [{ path, name }])
+    })
+
+  async function request(
+    file: string,
+    name: string,
+    normalized: NormalizedOptions,
+    report: Report,
+  ): Promise<Request> {
+    const path = absolute(root, file)
+    report('hash')
+    const model = await hashing(() => hashModel(path, name))
+    let locations = await cache.externalLocations(model.sha256)
+    if (locations === undefined) {
+      locations = (await inspect(path, name, model.sha256, report)).external
+      await cache.rememberLocations(model.sha256, locations)
+    }
+    const known = locations
+    const external = known.length === 0 ? [] : await hashing(() => hashExternal(path, name, known))
+    const wanted = normalized.targets.flatMap((target) => targets.get(target) ?? [])
+    const found = new Map<Target['engine'], EnginePackage>()
+    for (const { engine } of wanted)
+      found.set(engine, await engines.join(engine, () => findEngine(engine, root, name)))
+    const calibration = await hashCalibration(root, normalized.calibration, name)
+    return { name, model, external, calibration, options: normalized, targets: wanted, engines: found }
+  }
+
+  async function make(asked: Request, key: string, report: Report): Promise<Entry> {
+    const { model, external, name } = asked
+    const inspection = await inspect(model.path, name, model.sha256, report)
+    const work = await cache.workFolder()
+    try {
+      const locations = external.map((each) => each.location)
+      const totalBytes = external.reduce((sum, each) => sum + each.bytes, model.bytes)
+      const job = { ...asked, model: { ...model, name, external: locations }, totalBytes, work }
+      return await cache.commit(work, key, await plan(job, inspection, pool, report))
+    } finally {
+      await cache.discard(work)
+    }
+  }
+
+  async function entryOf(
+    asked: Request,
+    report: Report,
+  ): Promise<{ entry: Entry; key: string; cached: boolean }> {
+    const key = keyOf(asked)
+    const there = await cache.read(key)
+    if (there) return { entry: there, key, cached: true }
+    let cached = true
+    const entry = await conversions.join(key, () =>
+      cache.exclusively(
+        key,
+        () => report('wait'),
+        async () => {
+          const others = await cache.read(key)
+          if (others) return others
+          cached = false
+          return converting(() => make(asked, key, report))
+        },
+      ),
+    )
+    return { entry, key, cached }
+  }
+
+  return {
+    async convert(file, modelOptions = {}) {
+      const start = performance.now()
+      const name = displayName(root, file)
+      const report: Report = (stage, recipe, step) =>
+        options.onProgress?.(progress(printable(basename(name)), stage, recipe, step))
+      try {
+        const normalized = normalizeOptions(modelOptions, name)
+        for (let reads = 1; ; reads++) {
+          const asked = await request(file, name, normalized, report)
+          const { entry, key, cached } = await entryOf(asked, report)
+          const files = filesOf(asked)
+          if (!cached && !(await unchanged(files))) {
+            if (reads === maxReads) throw errors.modelChanging(name)
+            continue
+          }
+          report('done')
+          const { dir } = entry
+          const manifest = { ...entry.manifest, source: { ...entry.manifest.source, file: name } }
+          const seconds = (performance.now() - start) / 1000
+          return { manifest, dir, key, cached, dependencies: files.map((each) => each.path), seconds }
+        }
+      } catch (cause) {
+        throw failureOf(cause, name)
+      }
+    },
+    close: () => pool.close(),
+  }
+}
+
+/** Converts one model and ends its worker processes again. */
+export async function convert(file: string, options: ModelOptions & ConverterOptions): Promise<Conversion> {
+  const { root, cacheDir, concurrency, timeout, logger, onProgress, ...model } = options
+  const converter = createConverter({
+    root,
+    ...(cacheDir !== undefined && { cacheDir }),
+    ...(concurrency !== undefined && { concurrency }),
+    ...(timeout !== undefined && { timeout }),
+    ...(logger !== undefined && { logger }),
+    ...(onProgress !== undefined && { onProgress }),
+  })
+  try {
+    return await converter.convert(file, model)
+  } finally {
+    await converter.close()
+  }
+}
+
+function failureOf(cause: unknown, name: string): unknown {
+  if (cause instanceof PoolClosed) return errors.closed(name)
+  if (cause instanceof WorkerDied) return errors.workerFailed(name, cause.message)
+  if (!(cause instanceof OnnxError) || cause.model === printable(name)) return cause
+  // Files of the same content share their failure; each names its own.
+  const { code, problem: message, cure, node, tensor } = cause
+  return new OnnxError({ code, message, cure, node, tensor, model: printable(name), cause })
+}

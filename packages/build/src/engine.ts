@@ -1,0 +1,95 @@
+import { pathToFileURL } from 'node:url'
+import type { TensorType } from '@unplugin-onnx/runtime'
+import type { InferenceSession, Tensor } from 'onnxruntime-common'
+import { type DenseArray, type Feeds, isNumeric } from './arrays'
+import type { EnginePackage } from './engine-package'
+
+/** The part of onnxruntime's API that both packages share. */
+interface OnnxRuntime {
+  readonly InferenceSession: {
+    create(model: Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession>
+  }
+  readonly Tensor: new (
+    type: Tensor.Type,
+    data: Tensor.DataType | readonly string[],
+    dims: readonly number[],
+  ) => Tensor
+  readonly env: { logLevel?: string; wasm: { numThreads?: number } }
+}
+
+/** A model opened in an engine. */
+export interface EngineSession {
+  /** Runs once. Outputs that aren't dense tensors (sequences, maps) are left out. */
+  run(feeds: Feeds, outputs: readonly string[]): Promise<Feeds>
+  close(): Promise<void>
+}
+
+export interface ExternalData {
+  readonly path: string
+  readonly data: Uint8Array
+}
+
+const loaded = new Map<string, Promise<OnnxRuntime>>()
+
+function load({ entry, engine }: EnginePackage): Promise<OnnxRuntime> {
+  let runtime = loaded.get(entry)
+  if (runtime === undefined) {
+    runtime = import(pathToFileURL(entry).href).then((module: { default?: OnnxRuntime } & OnnxRuntime) => {
+      const ort = module.default ?? module
+      ort.env.logLevel = 'error'
+      // One thread: sums come out in the same order on every machine, and each worker process keeps to one core.
+      if (engine === 'wasm') ort.env.wasm.numThreads = 1
+      return ort
+    })
+    loaded.set(entry, runtime)
+  }
+  return runtime
+}
+
+/**
+ * Opens a model in onnxruntime.
+ * @throws Error with onnxruntime's own message, where it refuses the model
+ */
+export async function openModel(
+  engine: EnginePackage,
+  model: Uint8Array,
+  externalData: readonly ExternalData[] = [],
+): Promise<EngineSession> {
+  const ort = await load(engine)
+  const options: InferenceSession.SessionOptions = {
+    executionProviders: [engine.engine === 'wasm' ? 'wasm' : 'cpu'],
+    graphOptimizationLevel: 'all',
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    logSeverityLevel: 4,
+    ...(externalData.length === 0 ? {} : { externalData: [...externalData] }),
+  }
+  const session = await ort.InferenceSession.create(model, options)
+  return {
+    async run(feeds, outputs) {
+      const given = Object.fromEntries(
+        Object.entries(feeds).map(([name, array]) => [name, tensorOf(ort, array)]),
+      )
+      const results = await session.run(given, [...outputs])
+      return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, arrayOf(tensor)]))
+    },
+    async close() {
+      await session.release()
+    },
+  }
+}
+
+const tensorOf = (ort: OnnxRuntime, { type, data, dims }: DenseArray): Tensor =>
+  new ort.Tensor(type as Tensor.Type, data as Tensor.DataType, dims)
+
+function arrayOf(tensor: Tensor): DenseArray {
+  const type = tensor.type as TensorType
+  const { data } = tensor
+  // Newer Node gives Float16Array; its bits are what is kept here.
+  if (type === 'float16' && ArrayBuffer.isView(data) && !(data instanceof Uint16Array)) {
+    const bits = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2)
+    return { type, dims: tensor.dims, data: bits }
+  }
+  if (!isNumeric(type) && type !== 'string') throw new Error(`an output of type ${type} can't be compared`)
+  return { type, dims: tensor.dims, data: data as DenseArray['data'] }
+}

@@ -1,0 +1,131 @@
+import { OnnxError, type OnnxErrorCode } from '@unplugin-onnx/core'
+import { nearest } from './nearest'
+import { printable } from './printable'
+
+const error = (
+  code: OnnxErrorCode,
+  model: string,
+  message: string,
+  cure: string,
+  cause?: unknown,
+): OnnxError =>
+  new OnnxError({ code, message, cure, model: printable(model), ...(cause === undefined ? {} : { cause }) })
+
+const suggestion = (name: string, known: readonly string[]): string => {
+  const near = nearest(name, known)
+  return near === undefined
+    ? `Known: ${known.map(printable).join(', ')}.`
+    : `Did you mean '${printable(near)}'?`
+}
+
+/** Everything that can go wrong around a model; what is wrong inside of its file, core says. */
+export const errors = {
+  modelNotFound: (model: string) =>
+    error('ONNX_MODEL_NOT_FOUND', model, 'There is no such file', 'Check the path of the import.'),
+
+  modelUnreadable: (model: string, cause: unknown) =>
+    error(
+      'ONNX_MODEL_UNREADABLE',
+      model,
+      `The file can't be read (${reasonOf(cause)})`,
+      'Check its permissions.',
+      cause,
+    ),
+
+  modelNotAFile: (model: string) =>
+    error('ONNX_MODEL_NOT_A_FILE', model, 'This is no file', 'Name the .onnx file itself.'),
+
+  modelChanging: (model: string) =>
+    error(
+      'ONNX_MODEL_CHANGING',
+      model,
+      'The file keeps changing while it is converted',
+      'Build again when it is complete.',
+    ),
+
+  externalMissing: (model: string, location: string) =>
+    error(
+      'ONNX_EXTERNAL_DATA_MISSING',
+      model,
+      `Its weights lie in '${printable(location)}', which is not beside it`,
+      'Put that file next to the model, under the name it was exported with.',
+    ),
+
+  externalNotAFile: (model: string, location: string) =>
+    error(
+      'ONNX_EXTERNAL_DATA_NOT_A_FILE',
+      model,
+      `Its external data '${printable(location)}' is no regular file`,
+      'Put the data file itself next to the model.',
+    ),
+
+  externalEscapes: (model: string, location: string) =>
+    error(
+      'ONNX_EXTERNAL_DATA_ESCAPES',
+      model,
+      `It names external data outside of its own folder: '${printable(location)}'`,
+      'Do not use a model that you do not trust. If it is your own, export it again with its data beside it.',
+    ),
+
+  calibrationNotFound: (model: string, calibration: string) =>
+    error(
+      'ONNX_CALIBRATION_NOT_FOUND',
+      model,
+      `There is no calibration file '${printable(calibration)}'`,
+      'Give a path that is absolute or relative to the root.',
+    ),
+
+  calibrationInvalid: (model: string, calibration: string, message: string, cure: string, cause?: unknown) =>
+    error(
+      'ONNX_CALIBRATION_INVALID',
+      model,
+      `Calibration '${printable(calibration)}' ${message}`,
+      cure,
+      cause,
+    ),
+
+  calibrationUnknownInput: (model: string, calibration: string, name: string, inputs: readonly string[]) =>
+    error(
+      'ONNX_CALIBRATION_UNKNOWN_INPUT',
+      model,
+      `Calibration '${printable(calibration)}' holds '${printable(name)}', which is no input of the model`,
+      suggestion(name, inputs),
+    ),
+
+  engineMissing: (model: string, name: string, cause?: unknown) =>
+    error(
+      'ONNX_ENGINE_MISSING',
+      model,
+      `${name} is not installed, and a target of this model is verified in it`,
+      `Run: npm install ${name} (pnpm add, yarn add and bun add do as well), or leave the target out.`,
+      cause,
+    ),
+
+  unknownOption: (model: string, kind: string, name: string, known: readonly string[]) =>
+    error('ONNX_OPTION_UNKNOWN', model, `There is no ${kind} '${printable(name)}'`, suggestion(name, known)),
+
+  invalidOption: (model: string, option: string, message: string, cure: string) =>
+    error('ONNX_OPTION_INVALID', model, `${printable(option)} ${message}`, cure),
+
+  workerFailed: (model: string, reason: string) =>
+    error(
+      'ONNX_WORKER_FAILED',
+      model,
+      `The process that converts it ended: ${printable(reason)}`,
+      'The machine may be out of memory. If it is not, please report this with the model.',
+    ),
+
+  closed: (model: string) =>
+    error(
+      'ONNX_CONVERTER_CLOSED',
+      model,
+      'The converter is closed',
+      'Close it when all conversions are done.',
+    ),
+} as const
+
+/** What went wrong, in a few words and without the paths that Node puts into its messages. */
+export function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message
+}

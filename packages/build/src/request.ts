@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs'
+import { basename, isAbsolute, relative, sep } from 'node:path'
+import { passes, recipes } from '@unplugin-onnx/core'
+import type { CalibrationFile } from './calibration'
+import type { EnginePackage } from './engine-package'
+import { errors } from './errors'
+import { canonical, type HashedFile, sha256 } from './hash'
+import type { NormalizedOptions } from './options'
+import { absolute, type ExternalSource, hashModel } from './source'
+import type { EngineName, Target } from './targets'
+
+/** All that decides about a conversion's result: hashed, but not parsed. */
+export interface Request {
+  /** The model as messages name it. */
+  readonly name: string
+  readonly model: HashedFile
+  readonly external: readonly ExternalSource[]
+  readonly calibration: (HashedFile & CalibrationFile) | null
+  readonly options: NormalizedOptions
+  readonly targets: readonly Target[]
+  readonly engines: ReadonlyMap<EngineName, EnginePackage>
+}
+
+/** Files whose change wants a new conversion. */
+export const filesOf = ({ model, external, calibration }: Request): HashedFile[] => [
+  model,
+  ...external,
+  ...(calibration ? [calibration] : []),
+]
+
+/** @throws OnnxError ONNX_CALIBRATION_NOT_FOUND */
+export async function hashCalibration(root: string, calibration: string | undefined, model: string) {
+  if (calibration === undefined) return null
+  try {
+    return { ...(await hashModel(absolute(root, calibration), model)), name: calibration }
+  } catch {
+    throw errors.calibrationNotFound(model, calibration)
+  }
+}
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+
+/** Everything that the result depends on, and nothing else: the same content under another name has the same key. */
+export function keyOf({ model, external, calibration, options, targets, engines }: Request): string {
+  const { calibration: file, ...rest } = options
+  return sha256(
+    canonical({
+      engine: version,
+      model: model.sha256,
+      external: external.map((each) => [each.location, each.sha256]),
+      // The ending of a calibration file decides how it is read.
+      calibration: calibration && [calibration.sha256, file?.split('.').at(-1)],
+      options: rest,
+      targets,
+      passes: [...passes.values()].map((pass) => [pass.name, pass.version]),
+      recipes: [...recipes],
+      onnxruntime: [...engines.values()].map((each) => [each.name, each.version]),
+    }),
+  )
+}
+
+/** Relative to the root where the file is inside, else its bare name: nothing of the machine's paths is shown or kept. */
+export function displayName(root: string, file: string): string {
+  const path = relative(root, absolute(root, file))
+  return path.startsWith('..') || isAbsolute(path) ? basename(file) : path.split(sep).join('/')
+}

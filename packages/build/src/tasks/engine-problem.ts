@@ -1,0 +1,20 @@
+import { workerEmit } from 'workerpool'
+import { printable } from '../printable'
+import type { TaskEvent } from './task'
+
+export const emit = (event: TaskEvent): void => workerEmit(event)
+
+/**
+ * onnxruntime's message, short enough for a sentence. An aborted WebAssembly instance is of no more use to anyone: the
+ * process says so and ends, and the pool starts another.
+ */
+export async function engineProblem(cause: unknown): Promise<string> {
+  const text = cause instanceof Error ? cause.message : String(cause)
+  const short = printable(text.replace(/\s+/g, ' ').replace(/^Can't create a session\. /, '')).slice(0, 240)
+  if ((cause instanceof Error && cause.name === 'RuntimeError') || /^Aborted\(/.test(text)) {
+    emit({ kind: 'crash', reason: `onnxruntime-web aborted: ${short}` })
+    // Never answers: an answer would free the process for a task that dies with it.
+    await new Promise(() => setTimeout(() => process.exit(70), 50))
+  }
+  return short
+}

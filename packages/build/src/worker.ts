@@ -1,0 +1,38 @@
+/** What the pool's worker processes run. */
+import { OnnxError } from '@unplugin-onnx/core'
+import { worker } from 'workerpool'
+import type { Answer } from './pool'
+import { compress } from './tasks/compress'
+import { emit } from './tasks/engine-problem'
+import { inspect } from './tasks/inspect'
+import { runSource, type Step } from './tasks/run-source'
+import type { Tasks } from './tasks/task'
+import { verify } from './tasks/verify'
+import { write } from './tasks/write'
+
+const step: Step = (done, total) => emit({ kind: 'step', done, total })
+
+/** Errors lose their class on the way between processes: OnnxErrors travel as data. */
+const answering =
+  <A extends unknown[], R>(task: (...args: A) => R | Promise<R>) =>
+  async (...args: A): Promise<Answer<R>> => {
+    try {
+      return { ok: true, value: await task(...args) }
+    } catch (cause) {
+      if (!(cause instanceof OnnxError)) throw cause
+      const { code, problem: message, cure, model, node, tensor } = cause
+      return { ok: false, error: { code, message, cure, model, node, tensor } }
+    }
+  }
+
+const tasks: {
+  readonly [K in keyof Tasks]: (...args: Parameters<Tasks[K]>) => Promise<Answer<ReturnType<Tasks[K]>>>
+} = {
+  inspect: answering(inspect),
+  runSource: answering((...args) => runSource(...args, step)),
+  write: answering(write),
+  verify: answering((...args) => verify(...args, step)),
+  compress: answering(compress),
+}
+
+worker(tasks)

@@ -1,0 +1,144 @@
+import type { ValueSignature } from '@unplugin-onnx/runtime'
+import { describe, expect, it } from 'vitest'
+import { numbersOf } from '../src/arrays'
+import { kindOf } from '../src/input-kind'
+import { chooseShapes, fillInputs } from '../src/synthesize'
+
+const input = (
+  name: string,
+  type: ValueSignature['type'],
+  dims?: ValueSignature['dims'],
+): ValueSignature => ({
+  name,
+  type,
+  ...(dims ? { dims } : {}),
+})
+const shapesOf = (inputs: ValueSignature[], attempt = 0) =>
+  Object.fromEntries(chooseShapes(inputs, {}, {}, attempt))
+const valuesOf = (inputs: ValueSignature[], vocabularies = new Map<string, number>(), sample = 0) => {
+  const feeds = fillInputs(inputs, chooseShapes(inputs, {}, {}, 0), vocabularies, {}, sample)
+  return Object.fromEntries(Object.entries(feeds).map(([name, array]) => [name, [...numbersOf(array)]]))
+}
+
+describe('synthesized shapes', () => {
+  it('are 320 x 320 for a detector with open height and width, and other squares when that fails', () => {
+    const detector = [
+      input('x', 'float32', ['DynamicDimension.0', 3, 'DynamicDimension.1', 'DynamicDimension.2']),
+    ]
+    expect(shapesOf(detector)).toEqual({ x: [1, 3, 320, 320] })
+    expect(shapesOf(detector, 1)).toEqual({ x: [1, 3, 224, 224] })
+  })
+
+  it('keep a fixed height', () => {
+    expect(shapesOf([input('x', 'float32', [null, 3, 48, null])])).toEqual({ x: [1, 3, 48, 320] })
+  })
+
+  it('give equal symbols equal lengths, in all inputs', () => {
+    const bert = ['input_ids', 'attention_mask', 'token_type_ids'].map((name) =>
+      input(name, 'int64', ['batch', 'sequence']),
+    )
+    expect(Object.values(shapesOf(bert))).toEqual([
+      [1, 16],
+      [1, 16],
+      [1, 16],
+    ])
+  })
+
+  it('follow what calibration gives', () => {
+    const inputs = [input('ids', 'int64', ['batch', 'length']), input('mask', 'int64', ['batch', 'length'])]
+    const given = { ids: { type: 'int64' as const, dims: [2, 7], data: new BigInt64Array(14) } }
+    expect(chooseShapes(inputs, {}, given, 0).get('mask')).toEqual([2, 7])
+  })
+
+  it('follow what the user says', () => {
+    const shapes = chooseShapes(
+      [input('x', 'float32', ['n', 3, 'h', 'w'])],
+      { x: { dims: [1, 3, 64, 64] } },
+      {},
+      0,
+    )
+    expect(shapes.get('x')).toEqual([1, 3, 64, 64])
+  })
+
+  it('put the batch second in recurrent state, and sound into 512 samples where there is a sample rate', () => {
+    const silero = [
+      input('input', 'float32', [null, null]),
+      input('state', 'float32', [2, null, 128]),
+      input('sr', 'int64', []),
+    ]
+    expect(shapesOf(silero)).toEqual({ input: [1, 512], state: [2, 1, 128], sr: [] })
+  })
+
+  it('add up lengths that exporters write as sums', () => {
+    const decoder = [
+      input('past_key_values.0.key', 'float32', ['batch', 4, 'past_sequence_length', 32]),
+      input('input_ids', 'int64', ['batch', 'sequence_length']),
+      input('attention_mask', 'int64', ['batch', 'past_sequence_length + sequence_length']),
+    ]
+    expect(shapesOf(decoder).attention_mask).toEqual([1, 16])
+    expect(shapesOf(decoder, 2)).toEqual({
+      'past_key_values.0.key': [1, 4, 4, 32],
+      input_ids: [1, 8],
+      attention_mask: [1, 12],
+    })
+  })
+})
+
+describe('synthesized values', () => {
+  it('are ids within the vocabulary', () => {
+    const { ids } = valuesOf([input('ids', 'int64', [4, 64])], new Map([['ids', 30]]))
+    expect(Math.max(...ids!)).toBeLessThan(30)
+    expect(new Set(ids).size).toBeGreaterThan(20)
+  })
+
+  it('are ones for masks, zeros for token types and padding masks, counted positions and 16 kHz', () => {
+    const values = valuesOf([
+      input('attention_mask', 'int64', [1, 4]),
+      input('token_type_ids', 'int64', [1, 4]),
+      input('key_padding_mask', 'bool', [1, 4]),
+      input('position_ids', 'int64', [1, 4]),
+      input('sr', 'int64', []),
+    ])
+    expect(values).toEqual({
+      attention_mask: [1, 1, 1, 1],
+      token_type_ids: [0, 0, 0, 0],
+      key_padding_mask: [0, 0, 0, 0],
+      position_ids: [0, 1, 2, 3],
+      sr: [16000],
+    })
+  })
+
+  it('start recurrent state at zero and move it in later samples', () => {
+    const state = [input('h', 'float32', [2, 1, 64])]
+    expect(valuesOf(state).h!.every((value) => value === 0)).toBe(true)
+    expect(valuesOf(state, new Map(), 1).h!.some((value) => value !== 0)).toBe(true)
+  })
+
+  it('are pictures within 0 and 1, or 0 and 255 for bytes, different in each sample', () => {
+    for (const sample of [0, 1, 2, 3]) {
+      const { x } = valuesOf([input('x', 'float32', [1, 3, 32, 32])], new Map(), sample)
+      expect(Math.min(...x!)).toBeGreaterThanOrEqual(0)
+      expect(Math.max(...x!)).toBeLessThanOrEqual(1)
+    }
+    const bytes = valuesOf([input('x', 'uint8', [1, 32, 32, 3])])
+    expect(Math.max(...bytes.x!)).toBeGreaterThan(200)
+  })
+
+  it('are the same on every run', () => {
+    expect(valuesOf([input('x', 'float32', [1, 4])]).x).toEqual([
+      -0.587340235710144, -1.5210808515548706, -0.5943737626075745, 0.692213237285614,
+    ])
+  })
+
+  it('stay within the range that the user gives', () => {
+    const inputs = [input('x', 'float32', [1000])]
+    const { x } = fillInputs(inputs, chooseShapes(inputs, {}, {}, 0), new Map(), { x: { range: [5, 6] } }, 0)
+    expect([...numbersOf(x!)].every((value) => value >= 5 && value <= 6)).toBe(true)
+  })
+
+  it('take encoder states for values and not for recurrent state', () => {
+    expect(kindOf(input('encoder_hidden_states', 'float32', [1, 4, 8]), false)).toBe('values')
+    expect(kindOf(input('memory', 'float32', [1, 4, 8]), false)).toBe('values')
+    expect(kindOf(input('hidden', 'float32', [1, 4, 8]), false)).toBe('state')
+  })
+})
