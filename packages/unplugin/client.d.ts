@@ -1,7 +1,6 @@
+// Relative, so that the types resolve wherever this file is referenced from.
 declare module '*.onnx' {
-  import type { OnnxAsset } from 'unplugin-onnx/runtime'
-
-  const asset: OnnxAsset
+  const asset: import('./dist/runtime.js').OnnxAsset
   export default asset
 }
 
