@@ -1,7 +1,8 @@
 import * as errors from '../errors'
 import { byteLengthOf, type DataType } from '../onnx/data-types'
 
-export type Element = number | bigint | string
+/** An element of a tensor of numbers: bigint only where a number isn't exact. */
+export type Element = number | bigint
 
 const safe = (value: bigint): number | bigint =>
   value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value

@@ -1,4 +1,5 @@
 import { edited, type Message } from '../onnx/message'
+import type { Attribute } from './attribute'
 import type { Graph } from './graph'
 
 /** A function of the model: an operator made of operators. Its body knows no outer scope. */
@@ -7,16 +8,24 @@ export class FunctionDef {
   readonly name: string
   readonly overload: string
   readonly opsetImports: ReadonlyMap<string, number>
-  /** Names of attributes without a default; those with one are in `attributeDefaults` of the body's message. */
+  /** Names of the attributes without a default. */
   readonly attributes: readonly string[]
+  /** Attributes with a default, and the default. */
+  readonly attributeDefaults: readonly Attribute[]
   /** Inputs and outputs of the body are the function's; few files give them types. */
   readonly body: Graph
   /** @internal */
   _message: Message<'FunctionProto'>
 
   /** @internal */
-  constructor(message: Message<'FunctionProto'>, opsetImports: ReadonlyMap<string, number>, body: Graph) {
+  constructor(
+    message: Message<'FunctionProto'>,
+    opsetImports: ReadonlyMap<string, number>,
+    attributeDefaults: readonly Attribute[],
+    body: Graph,
+  ) {
     this._message = message
+    this.attributeDefaults = attributeDefaults
     this.domain = message.domain === 'ai.onnx' ? '' : (message.domain ?? '')
     this.name = message.name ?? ''
     this.overload = message.overload ?? ''

@@ -156,6 +156,7 @@ export class Model {
   /** @internal All tensors, those of functions included. */
   *_tensors(): Iterable<Tensor> {
     const bodies = this.#functions.map(({ body }) => body)
+    for (const { attributeDefaults } of this.#functions) yield* attributeDefaults.flatMap(tensorsOf)
     for (const root of [this.graph, ...bodies]) {
       const stack: Graph[] = [root]
       for (let graph = stack.pop(); graph !== undefined; graph = stack.pop()) {

@@ -183,5 +183,8 @@ function readFunction(message: Message<'FunctionProto'>, context: ReadContext): 
     graph._readOutput(value, { name })
   }
   readInfos(graph, message.value_info ?? [])
-  return new FunctionDef(message, opsetsOf(message.opset_import), graph)
+  // Graphs in defaults need a node around them.
+  const holder = new Node(graph, { op_type: message.name ?? '' })
+  const defaults = (message.attribute_proto ?? []).map((each) => readAttribute(each, holder, context))
+  return new FunctionDef(message, opsetsOf(message.opset_import), defaults, graph)
 }

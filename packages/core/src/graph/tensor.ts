@@ -179,13 +179,11 @@ export class Tensor {
   }
 
   /**
-   * Elements as JavaScript values, for small tensors: integers exact, 64-bit ones beyond 2^53 as bigint, floats of any
-   * width as numbers, bool as 0 and 1. A complex element is two numbers.
+   * Elements as JavaScript values, for small tensors of anything but strings: integers exact, 64-bit ones beyond 2^53 as
+   * bigint, floats of any width as numbers, bool as 0 and 1. A complex element is two numbers.
    */
   elements(): Element[] {
-    return this.dataType === 'string'
-      ? [...this.strings()]
-      : elementsOf(this.dataType, this.bytes(), this.size)
+    return elementsOf(this.dataType, this.bytes(), this.size)
   }
 
   /** Elements of an integer or bool tensor as numbers, for shapes, axes and the like. */
@@ -194,7 +192,7 @@ export class Tensor {
       throw errors.wrongDataType(this.sourceName, this.dataType, 'integers')
     return this.elements().map((element) => {
       if (typeof element === 'number') return element
-      throw errors.unsafeInteger(`An element of tensor ${errors.quote(this.sourceName)}`, BigInt(element))
+      throw errors.unsafeInteger(`An element of tensor ${errors.quote(this.sourceName)}`, element)
     })
   }
 }

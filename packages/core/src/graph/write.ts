@@ -1,10 +1,10 @@
 import * as errors from '../errors'
 import { dataTypeInfo } from '../onnx/data-types'
 import { copyRecord, encodeMessage } from '../onnx/encode'
-import { edited, type Field, type Message, type MessageName, messageTypes } from '../onnx/message'
+import { edited, type Field, type Message, type MessageName } from '../onnx/message'
 import { encodeUtf8 } from '../wire/utf8'
 import { BackwardWriter, type Chunk } from '../wire/writer'
-import { type Attribute, attributeKinds } from './attribute'
+import { type Attribute, attributeKinds, graphsOf, tensorsOf } from './attribute'
 import { attributeMessage } from './attribute-message'
 import type { FunctionDef } from './function'
 import type { Graph } from './graph'
@@ -55,14 +55,6 @@ function layout(model: Model, { external = 'embed' }: WriteOptions): { chunks: C
   new ModelWriter(writer, external === 'embed').model(model)
   return { chunks: writer.chunks(), byteLength: writer.byteLength }
 }
-
-/** Field number -> field, for the writers below. */
-const fieldOf = (message: MessageName, name: string): Field => {
-  const field = messageTypes[message].fields.find((each) => each.name === name)
-  if (field === undefined) throw new Error(`${message} has no ${name}`)
-  return field
-}
-const attributeField = fieldOf('NodeProto', 'attribute')
 
 /** Each method writes the content of a message, or, where it takes a field number, the whole field. */
 class ModelWriter {
@@ -151,7 +143,7 @@ class ModelWriter {
     })
   }
 
-  #function(number: number, { _message: message, body }: FunctionDef): void {
+  #function(number: number, { _message: message, attributeDefaults, body }: FunctionDef): void {
     if (!this.#isStale(body) && copyRecord(number, message, this.#out)) return
     const mark = this.#out.byteLength
     const current = edited(message, {
@@ -161,6 +153,8 @@ class ModelWriter {
     encodeMessage('FunctionProto', current, this.#out, (field) => {
       if (field.name === 'node') each(body.nodes, (node) => this.#node(field.number, node))
       else if (field.name === 'value_info') this.#valueInfo(field.number, body)
+      else if (field.name === 'attribute_proto')
+        each(attributeDefaults, (one) => this.#attribute(field.number, one))
       else return false
       return true
     })
@@ -174,15 +168,14 @@ class ModelWriter {
       values.length === 0 ? undefined : values.map((value) => value?.name ?? '')
     const current = edited(node._message, { input: names(node.inputs), output: names(node.outputs) })
     encodeMessage('NodeProto', current, this.#out, (field) => {
-      if (field !== attributeField) return false
-      each([...node.attributes()], (attribute) => this.#attribute(attribute))
+      if (field.name !== 'attribute') return false
+      each([...node.attributes()], (attribute) => this.#attribute(field.number, attribute))
       return true
     })
     this.#out.header(number, mark)
   }
 
-  #attribute(attribute: Attribute): void {
-    const { number } = attributeField
+  #attribute(number: number, attribute: Attribute): void {
     const { _message: message } = attribute
     if (message !== undefined && !this.#hasStalePart(attribute) && copyRecord(number, message, this.#out))
       return
@@ -196,18 +189,8 @@ class ModelWriter {
   }
 
   #hasStalePart(attribute: Attribute): boolean {
-    switch (attribute.type) {
-      case 'graph':
-        return this.#isStale(attribute.value)
-      case 'graphs':
-        return attribute.value.some((graph) => this.#isStale(graph))
-      case 'tensor':
-        return this.#embed && attribute.value.external !== undefined
-      case 'tensors':
-        return this.#embed && attribute.value.some(({ external }) => external !== undefined)
-      default:
-        return false
-    }
+    if (graphsOf(attribute).some((graph) => this.#isStale(graph))) return true
+    return this.#embed && tensorsOf(attribute).some(({ external }) => external !== undefined)
   }
 
   /** @returns false for values that the attribute's message holds already */
