@@ -15,5 +15,37 @@ export { Tensor } from './graph/tensor'
 export type { Use, Value } from './graph/value'
 export type { Dimension, ValueType } from './graph/value-type'
 export { encodeModel, type WriteOptions, writeModel } from './graph/write'
+export {
+  cosineSimilarity,
+  type ErrorMeasures,
+  maxAbsError,
+  measureErrors,
+  type Numbers,
+  SQNR_MAX,
+  sqnr,
+  top1Agreement,
+} from './kernels/error-measures'
+export { FLOAT16_OVERFLOW, type Float16Fit, float16Fit, fromFloat16, toFloat16 } from './kernels/float16'
+export {
+  absMaxPerChannel,
+  type ChannelLayout,
+  channelLayout,
+  dequantizeInt8,
+  quantizeInt8,
+  symmetricScales,
+} from './kernels/int8'
 export { type DataType, type DataTypeInfo, dataTypes } from './onnx/data-types'
+export { applyPasses, type StepResult } from './passes/apply'
+export { passes } from './passes/index'
+export {
+  definePass,
+  type OptionValue,
+  optionsOf,
+  type Pass,
+  type PassContext,
+  type PassOptions,
+  type PassResult,
+  type Skipped,
+} from './passes/pass'
+export { recipes, type Step } from './passes/recipes'
 export type { Int64 } from './wire/wire-type'

@@ -118,6 +118,8 @@ export interface Float16Fit {
   readonly underflows: number
   /** NaN and infinities that are there already. */
   readonly nonFinite: number
+  /** The largest finite magnitude. */
+  readonly largest: number
 }
 
 /** Bits of the float32 just above 2^-25; up to there magnitudes round to zero (the tie goes to even). */
@@ -127,7 +129,7 @@ const KEPT_RANGE = 0x477ff000 - SMALLEST_KEPT
 /** Counts what float16 can't hold. */
 export function float16Fit(source: Float32Array): Float16Fit {
   const bits = new Int32Array(source.buffer, source.byteOffset, source.length)
-  const fit = { overflows: 0, underflows: 0, nonFinite: 0 }
+  const fit = { overflows: 0, underflows: 0, nonFinite: 0, largest: 0 }
   for (let start = 0; start < bits.length; start += RUN)
     countMisfits(bits, start, Math.min(bits.length, start + RUN), fit)
   return fit
@@ -137,13 +139,21 @@ function countMisfits(
   bits: Int32Array,
   start: number,
   end: number,
-  fit: { overflows: number; underflows: number; nonFinite: number },
+  fit: { overflows: number; underflows: number; nonFinite: number; largest: number },
 ): void {
+  let largest = 0
   for (let index = start; index < end; index++) {
     const magnitude = (bits[index] as number) & 0x7fffffff
-    if (((magnitude - SMALLEST_KEPT) | 0) >>> 0 < KEPT_RANGE) continue
-    if (magnitude >= INFINITY_32) fit.nonFinite++
-    else if (magnitude >= SMALLEST_KEPT) fit.overflows++
-    else if (magnitude !== 0) fit.underflows++
+    if (((magnitude - SMALLEST_KEPT) | 0) >>> 0 < KEPT_RANGE) {
+      if (magnitude > largest) largest = magnitude
+    } else if (magnitude >= INFINITY_32) fit.nonFinite++
+    else {
+      if (magnitude >= SMALLEST_KEPT) fit.overflows++
+      else if (magnitude !== 0) fit.underflows++
+      if (magnitude > largest) largest = magnitude
+    }
   }
+  // Magnitudes compare like their bits.
+  scratchBits[0] = largest
+  fit.largest = Math.max(fit.largest, scratch[0] as number)
 }

@@ -1,0 +1,89 @@
+import type { Node } from '../graph/node'
+import type { Value } from '../graph/value'
+import { castTarget, constantOf, dataTypeOf } from './facts'
+import { definePass, type Skipped } from './pass'
+import { canReplaceUses, outputSlots } from './placement'
+
+/**
+ * Takes out nodes that give back what they read: Identity, Dropout in inference, Cast to the type that is there,
+ * Transpose that moves nothing, Concat, Sum, Max, Min and Mean of one input. Names and types of outputs stay: where such
+ * a node makes an output, the value before it takes over the name.
+ */
+export const eliminateIdentity = definePass({
+  name: 'eliminate-identity',
+  version: 1,
+  options: {},
+  run(model) {
+    const skipped: Skipped[] = []
+    let changed = 0
+    for (const graph of model.graphs()) {
+      for (const node of graph.nodes) {
+        if (node.domain !== '' || !givesBack(node, model.opset())) continue
+        const [input] = node.inputs
+        const [output, ...others] = node.outputs
+        if (input === undefined || output === undefined) continue
+        if (others.some((value) => value !== undefined && (value.isOutput || value.uses.length > 0))) continue
+        const reason = bypass(node, input, output)
+        if (reason === undefined) changed++
+        else skipped.push({ node: node.label, reason })
+      }
+    }
+    return { changed, skipped }
+  },
+})
+
+function givesBack(node: Node, opset: number): boolean {
+  const [input] = node.inputs
+  if (input === undefined) return false
+  switch (node.opType) {
+    case 'Identity':
+      return true
+    case 'Dropout': {
+      // Opset 1 and 6 say is_test, 7 and 10 mean inference always, and 12 has an input for it, false by default.
+      if (opset < 7) return node.int('is_test', 0) === 1
+      const training = node.inputs[2]
+      return opset < 12 || training === undefined || constantOf(training)?.ints()[0] === 0
+    }
+    case 'Cast': {
+      const target = castTarget(node)
+      return target !== undefined && dataTypeOf(input) === target
+    }
+    case 'Transpose':
+      return node.ints('perm')?.every((axis, index) => axis === index) ?? false
+    case 'Concat':
+    case 'Sum':
+    case 'Max':
+    case 'Min':
+    case 'Mean':
+      return node.inputs.length === 1
+    default:
+      return false
+  }
+}
+
+/** @returns why it stays, if it does */
+function bypass(node: Node, input: Value, output: Value): string | undefined {
+  if (!canReplaceUses(output, input))
+    return 'what it reads is hidden by another value of its name where it is needed'
+  const { graph } = node
+  const slots = outputSlots(output)
+  if (slots.length === 0) {
+    output.replaceAllUsesWith(input)
+    graph.removeNode(node)
+    return undefined
+  }
+  // An output keeps its name, so the value before must be one that can be renamed and isn't an output itself.
+  if (slots.some((slot) => slot.graph !== graph)) return 'makes an output of a graph inside'
+  if (input.graph !== graph || input.producer === undefined)
+    return 'makes an output of what the graph is given'
+  if (input.isOutput) return 'makes a second output of the same value'
+  const { name, type } = output
+  if (!input.uses.every((use) => use.node.graph.find(name) === output))
+    return 'its name is hidden where it would be needed'
+  output.replaceAllUsesWith(input)
+  for (const { index } of slots) graph.setOutput(index, input)
+  graph.removeNode(node)
+  input.name = name
+  if (type !== undefined) input.type = type
+  return undefined
+}

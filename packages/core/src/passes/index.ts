@@ -1,0 +1,23 @@
+import { dedupeInitializers } from './dedupe-initializers'
+import { eliminateIdentity } from './eliminate-identity'
+import { float16 } from './float16'
+import { foldConstants } from './fold-constants'
+import type { Pass } from './pass'
+import { quantizeWeights } from './quantize-weights'
+import { removeUnused } from './remove-unused'
+import { stripMetadata } from './strip-metadata'
+import { upgradeOpset } from './upgrade-opset'
+
+/** Every pass there is, by name. Whoever lists passes reads this. */
+export const passes: ReadonlyMap<string, Pass> = new Map(
+  [
+    foldConstants,
+    eliminateIdentity,
+    removeUnused,
+    dedupeInitializers,
+    stripMetadata,
+    upgradeOpset,
+    float16,
+    quantizeWeights,
+  ].map((pass) => [pass.name, pass as unknown as Pass]),
+)
