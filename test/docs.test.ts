@@ -1,0 +1,115 @@
+/** Docs that lag behind the code are wrong: what they list is held against the registries, and their snippets compile. */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { budgets, targets } from '@unplugin-onnx/build'
+import { passes, recipes } from '@unplugin-onnx/core'
+import ts from 'typescript'
+import { afterAll, describe, expect, it } from 'vitest'
+
+const root = resolve(import.meta.dirname, '..')
+const read = (file: string): string => readFileSync(join(root, file), 'utf8')
+const docs = readdirSync(join(root, 'docs')).filter((file) => file.endsWith('.md'))
+
+const sources = readdirSync(join(root, 'packages')).flatMap((name) => {
+  const src = join(root, 'packages', name, 'src')
+  return readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(join(src, file), 'utf8'))
+})
+
+describe('docs/errors.md', () => {
+  const codesIn = (text: string) => [...new Set(text.match(/\bONNX_[A-Z0-9_]+\b/g))].sort()
+
+  it('explains every error code that the code has, and no other', () => {
+    expect(codesIn(read('docs/errors.md'))).toEqual(codesIn(sources.join('\n')))
+  })
+})
+
+describe('docs/passes.md', () => {
+  it('has a section for every pass, with every option of it', () => {
+    const sections = new Map(
+      read('docs/passes.md')
+        .split(/^## /m)
+        .slice(1)
+        .map((section) => [section.split('\n')[0]?.trim(), section]),
+    )
+    for (const [name, pass] of passes) {
+      expect([...sections.keys()]).toContain(name)
+      for (const option of Object.keys(pass.options))
+        expect(sections.get(name), name).toContain(`\`${option}\``)
+    }
+  })
+
+  it('names every recipe', () => {
+    for (const name of recipes.keys()) expect(read('docs/passes.md')).toContain(`\`${name}\``)
+  })
+})
+
+describe('docs/options.md', () => {
+  it('names every target', () => {
+    for (const name of targets.keys()) expect(read('docs/options.md')).toContain(`| \`${name}\` |`)
+  })
+
+  it('gives the numbers of the presets', () => {
+    for (const [name, { sqnr, cosine, top1 }] of Object.entries(budgets)) {
+      expect(read('docs/options.md')).toContain(`| \`'${name}'\` | ${sqnr} dB | ${cosine} | ${top1} |`)
+    }
+  })
+})
+
+describe('links', () => {
+  it.each(['README.md', 'CONTRIBUTING.md', ...docs.map((file) => `docs/${file}`)])(
+    'of %s lead somewhere',
+    (file) => {
+      const links = [...read(file).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(([, link = '']) => link)
+      for (const link of links)
+        expect(() => readdirSync(dirname(join(root, dirname(file), link)))).not.toThrow()
+      const missing = links.filter((link) => {
+        const target = join(root, dirname(file), link)
+        return !readdirSync(dirname(target)).includes(
+          target.slice(dirname(target).length + 1).replace(/\/$/, ''),
+        )
+      })
+      expect(missing).toEqual([])
+    },
+  )
+})
+
+describe('snippets', () => {
+  // Inside test/, so that packages resolve as they do for a user.
+  const folder = join(import.meta.dirname, 'node_modules/.snippets')
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  it.each(docs)('of %s compile', (file) => {
+    rmSync(folder, { recursive: true, force: true })
+    const names: string[] = []
+    for (const [, body = ''] of read(`docs/${file}`).matchAll(/```ts\n([\s\S]*?)```/g)) {
+      const named = /^\/\/ (\S+\.ts)\n/.exec(body)?.[1] ?? 'snippet.ts'
+      const path = join(folder, String(names.length), named)
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, `${body}\nexport {}\n`)
+      names.push(path)
+    }
+    if (names.length === 0) return
+    const client = join(folder, 'client.d.ts')
+    writeFileSync(client, "/// <reference types='unplugin-onnx/client' />\n")
+    const program = ts.createProgram([...names, client], {
+      strict: true,
+      noEmit: true,
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind.ESNext,
+      moduleResolution: ts.ModuleResolutionKind.Bundler,
+      allowArbitraryExtensions: true,
+      skipLibCheck: true,
+      lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
+      types: [],
+    })
+    const problems = ts
+      .getPreEmitDiagnostics(program)
+      .map(
+        ({ messageText, file: at }) =>
+          `${at?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`,
+      )
+    expect(problems).toEqual([])
+  })
+})
