@@ -5,10 +5,11 @@ const common = { format: 'esm', target: 'es2022', fixedExtension: false, clean: 
 export default defineConfig([
   {
     ...common,
-    entry: ['src/index.ts', 'src/vite.ts', 'src/rollup.ts', 'src/webpack.ts', 'src/cli.ts'],
+    entry: ['src/index.ts', 'src/vite.ts', 'src/rollup.ts', 'src/webpack.ts'],
     platform: 'node',
     dts: { tsconfig: 'tsconfig.json' },
   },
+  { ...common, entry: ['src/cli.ts'], platform: 'node', dts: false },
   // The runtime is whole in one file: Rollup alone resolves no packages, and Vite's dev server would pre-bundle them.
   // Its types stay those of the package.
   {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { Plugin, PluginOption, ResolvedConfig } from 'vite'
 import type { Bundler } from './emit/bundler'
 import type { Emitter, EmittingContext } from './emit/rollup'
-import { renderFileUrls, viteBundler } from './emit/vite'
+import { renderFileUrls, type ViteEnvironment, viteBundler } from './emit/vite'
 import { serveFiles } from './emit/vite-server'
 import type { Project } from './project'
 
@@ -22,13 +22,17 @@ export function viteBundlerOf(
   const allow = (folder: string) => {
     if (!config.server.fs.allow.includes(folder)) config.server.fs.allow.push(folder)
   }
-  return viteBundler(context, { command: config.command, server: runsInNode(config), allow }, emit)
+  return viteBundler(
+    context,
+    { command: config.command, root: config.root, host: hostOf(config), allow },
+    emit,
+  )
 }
 
-/** Vitest runs the `client` environment in Node, except in its browser mode. */
-function runsInNode(config: ViteContext['environment']['config']): boolean {
-  if (config.consumer === 'server' || config.build.ssr) return true
-  return process.env.VITEST !== undefined && isVitest(config)
+function hostOf(config: ViteContext['environment']['config']): ViteEnvironment['host'] {
+  // Vitest runs the `client` environment in Node too, except in its browser mode.
+  if (process.env.VITEST !== undefined && isVitest(config)) return 'vitest'
+  return config.consumer === 'server' || config.build.ssr ? 'server' : 'browser'
 }
 
 const isVitest = ({ plugins }: ResolvedConfig): boolean =>

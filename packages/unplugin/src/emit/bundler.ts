@@ -12,7 +12,15 @@ export interface Bundler {
   readonly runs: 'browser' | 'node' | 'unknown'
   /** Takes a file on disk into the output, as it is and under the bundler's own hashed name. */
   take(file: string): Promise<Taken>
+  /** A JavaScript expression: what to import so that onnxruntime-node, which holds native code, stays outside. */
+  readonly nodeEngine: string
 }
+
+/** Left to Node, which finds the package from where the output lies. */
+export const barePackage = "'onnxruntime-node'"
+
+/** For code that is to run in browsers: no bundler sees a package in it, and none looks for one. */
+export const hiddenPackage = "['onnxruntime', 'node'].join('-')"
 
 /** An import of a file, for the families whose own asset modules give its URL. */
 export function importOf(specifier: string, file: string): Taken {

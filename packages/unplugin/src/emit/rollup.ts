@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import type { Bundler } from './bundler'
+import { type Bundler, barePackage } from './bundler'
 
 /** What the plugin needs of a Rollup-like plugin context. */
 export interface EmittingContext {
@@ -28,6 +28,7 @@ export type Emitter = ReturnType<typeof createEmitter>
 export function rollupBundler(context: EmittingContext, emit: Emitter): Bundler {
   return {
     runs: 'unknown',
+    nodeEngine: barePackage,
     take: async (file) => ({ head: [], url: `import.meta.ROLLUP_FILE_URL_${await emit(context, file)}` }),
   }
 }

@@ -1,12 +1,15 @@
 import { posix } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type Bundler, importOf } from './bundler'
+import { nodeEngineFile } from '../module/engines'
+import { type Bundler, barePackage, hiddenPackage, importOf } from './bundler'
 import type { Emitter, EmittingContext } from './rollup'
 
 /** What the plugin needs to know of the environment that a module is loaded for. */
 export interface ViteEnvironment {
   readonly command: 'serve' | 'build'
-  readonly server: boolean
+  readonly root: string
+  /** What runs the code. Vitest is a server that resolves no bare import of a virtual module. */
+  readonly host: 'browser' | 'server' | 'vitest'
   /** Lets the dev server serve files of a folder: caches and packages may lie outside of the workspace. */
   readonly allow: (folder: string) => void
 }
@@ -15,9 +18,14 @@ export interface ViteEnvironment {
 const placeholder = /(["'`])__UNPLUGIN_ONNX_FILE_([\w$]+)__\1/g
 
 export function viteBundler(context: EmittingContext, environment: ViteEnvironment, emit: Emitter): Bundler {
-  const { command, server, allow } = environment
+  const { command, root, host, allow } = environment
+  const server = host !== 'browser'
   return {
     runs: server ? 'node' : 'browser',
+    get nodeEngine() {
+      if (host === 'vitest') return JSON.stringify(pathToFileURL(nodeEngineFile(root)).href)
+      return server ? barePackage : hiddenPackage
+    },
     async take(file) {
       if (command === 'serve') {
         if (server) return { head: [], url: JSON.stringify(pathToFileURL(file).href) }

@@ -2,7 +2,7 @@ import { basename, posix } from 'node:path'
 import type { Compiler } from 'webpack'
 import { engineScripts } from '../module/engines'
 import { enginePrefix } from '../module/ids'
-import { type Bundler, importOf } from './bundler'
+import { type Bundler, barePackage, hiddenPackage, importOf } from './bundler'
 
 /** Keeps the user's loaders (Babel, say) off. `!!` would do so too, but switches off the rule's type as well. */
 const noLoaders = '-!'
@@ -14,6 +14,7 @@ const noLoaders = '-!'
 export function webpackBundler(server: boolean): Bundler {
   return {
     runs: server ? 'node' : 'browser',
+    nodeEngine: server ? barePackage : hiddenPackage,
     async take(file) {
       if (!server) return importOf(`${noLoaders}${file}`, file)
       return { head: [], url: `new URL(${JSON.stringify(`${noLoaders}${file}`)}, import.meta.url).href` }

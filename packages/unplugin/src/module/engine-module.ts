@@ -25,11 +25,7 @@ export default {
 `
 }
 
-/** onnxruntime-node holds native code and stays outside the bundle. A browser's bundler shall not even look for it. */
-function nodeModule({ runs }: Bundler): string {
-  const specifier = runs === 'browser' ? 'name' : "'onnxruntime-node'"
-  return `${runs === 'browser' ? "const name = 'onnxruntime-node'\n" : ''}export default {
-  load: () => import(/* webpackIgnore: true */ /* @vite-ignore */ ${specifier}),
+const nodeModule = ({ nodeEngine }: Bundler): string => `export default {
+  load: () => import(/* webpackIgnore: true */ /* @vite-ignore */ ${nodeEngine}),
 }
 `
-}

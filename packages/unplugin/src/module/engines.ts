@@ -44,14 +44,21 @@ export const engineScripts: ReadonlySet<string> = new Set(
   Object.values(webFiles).flatMap(({ script, mjs }) => [script, mjs]),
 )
 
-/** The folder of onnxruntime-web's builds: the project's own, else the one installed beside the plugin. */
-export function webDist(root: string): string {
+/** The folder of onnxruntime-web's builds. */
+export const webDist = (root: string): string =>
+  dirname(resolvePackage('onnxruntime-web', '/ort-wasm-simd-threaded.wasm', root))
+
+/** The entry of onnxruntime-node. */
+export const nodeEngineFile = (root: string): string => resolvePackage('onnxruntime-node', '', root)
+
+/** Resolves from the project, else from the plugin, beside which package managers put its peers. */
+function resolvePackage(name: string, path: string, root: string): string {
   for (const from of [join(root, 'package.json'), import.meta.url]) {
     try {
-      return dirname(createRequire(from).resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm'))
+      return createRequire(from).resolve(`${name}${path}`)
     } catch {}
   }
-  throw engineMissing('onnxruntime-web', undefined, undefined)
+  throw engineMissing(name, undefined, undefined)
 }
 
 /** @throws OnnxError ONNX_ENGINE_MISSING when onnxruntime-web isn't installed or too old */
