@@ -32,6 +32,8 @@ export class Cache {
   #substitute: string | undefined
   /** Entries whose hashes held once in this process, with what stat said then. */
   readonly #verified = new Map<string, string>()
+  /** Entries whose damage was told; it is met again on the way to the new entry. */
+  readonly #told = new Set<string>()
   #collected = false
 
   constructor(folder: string, logger: Logger) {
@@ -105,6 +107,7 @@ export class Cache {
       await rm(`${work}-damaged`, { recursive: true, force: true })
     }
     await flush(entries)
+    this.#told.delete(dir)
     const entry = await this.#readFrom(dir, key)
     if (entry === undefined) throw new Error('the cache entry vanished as it was written')
     return entry
@@ -174,15 +177,13 @@ export class Cache {
 
   async #readFrom(dir: string, key: string): Promise<Entry | undefined> {
     const text = await readFile(join(dir, 'manifest.json'), 'utf8').catch(() => undefined)
-    if (text === undefined) {
-      const exists = await stat(dir).catch(() => undefined)
-      if (exists)
-        this.#logger.warn(`The cache entry ${key.slice(0, 12)} has lost its manifest: it is made again.`)
-      return undefined
-    }
-    const problem = await this.#damage(dir, text)
-    if (problem !== undefined) {
-      this.#logger.warn(`The cache entry ${key.slice(0, 12)} is damaged (${problem}): it is made again.`)
+    if (text === undefined && (await stat(dir).catch(() => undefined)) === undefined) return undefined
+    const problem = text === undefined ? 'manifest.json is missing' : await this.#damage(dir, text)
+    if (text === undefined || problem !== undefined) {
+      if (!this.#told.has(dir)) {
+        this.#logger.warn(`The cache entry ${key.slice(0, 12)} is damaged (${problem}): it is made again.`)
+      }
+      this.#told.add(dir)
       return undefined
     }
     return { dir, manifest: JSON.parse(text) as Manifest }
@@ -226,7 +227,7 @@ export class Cache {
 }
 
 /** Process ids mean something on their own machine only, and caches may lie on a shared disk. */
-const machine = sha256(hostname()).slice(0, 8)
+export const machine = sha256(hostname()).slice(0, 8)
 
 function alive(pid: number): boolean {
   try {

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import type { ValueSignature } from '@unplugin-onnx/runtime'
 import { castArray, type DenseArray, type Feeds, isNumberArray, sizeOf } from './arrays'
@@ -7,6 +6,7 @@ import { feedOf } from './feed'
 import { readNpy } from './npy'
 import { readNpz } from './npz'
 import { printable } from './printable'
+import { readBytes } from './read-bytes'
 
 /** A calibration file as the worker needs it. */
 export interface CalibrationFile {
@@ -34,7 +34,7 @@ export async function readCalibration(
   const invalid = (message: string, cure: string, cause?: unknown) =>
     errors.calibrationInvalid(model, file.name, message, cure, cause)
   if (/\.(npz|npy)$/i.test(file.path)) {
-    const arrays = await readArrays(file, inputs, model)
+    const arrays = readArrays(file, inputs, model)
     return samplesOf(arrays, inputs, file, model)
   }
   if (!/\.[cm]?[jt]s$/i.test(file.path)) {
@@ -52,12 +52,12 @@ export async function readCalibration(
   return withinElements(spread(feeds))
 }
 
-async function readArrays(
+function readArrays(
   file: CalibrationFile,
   inputs: readonly ValueSignature[],
   model: string,
-): Promise<Map<string, DenseArray>> {
-  const bytes = await readFile(file.path)
+): Map<string, DenseArray> {
+  const bytes = readBytes(file.path)
   try {
     if (/\.npz$/i.test(file.path)) return readNpz(bytes)
     const required = inputs.filter((input) => input.optional !== true)

@@ -1,6 +1,7 @@
 export type { Budget } from './budget'
 export { budgets } from './budget'
 export { type Conversion, type Converter, type ConverterOptions, convert, createConverter } from './converter'
+export { ExternalFiles } from './external'
 export type { Logger, ProgressEvent } from './logger'
 export type { InputOverride, ModelOptions } from './options'
 export { formatSummary } from './summary'

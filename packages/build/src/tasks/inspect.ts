@@ -1,14 +1,14 @@
-import { readFileSync } from 'node:fs'
 import { externalLocations, type Graph, type Node, readModel, type Value } from '@unplugin-onnx/core'
 import type { ValueSignature } from '@unplugin-onnx/runtime'
 import { ExternalFiles } from '../external'
 import { printable } from '../printable'
+import { readBytes } from '../read-bytes'
 import type { Inspection, ModelFile } from './task'
 
 export function inspect({ path, name }: Pick<ModelFile, 'path' | 'name'>): Inspection {
   const files = new ExternalFiles(path, name)
   try {
-    const model = readModel(readFileSync(path), { external: files.reader, name: printable(name) })
+    const model = readModel(readBytes(path), { external: files.reader, name: printable(name) })
     const warnings: string[] = []
     const inputs = model.graph.inputs
       // Before IR version 4 every initializer had to be listed as an input; nobody feeds those.

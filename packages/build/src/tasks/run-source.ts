@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import type { Feeds } from '../arrays'
 import { sizeOf } from '../arrays'
 import { type CalibrationFile, maxElements, readCalibration } from '../calibration'
@@ -7,6 +6,7 @@ import type { EnginePackage } from '../engine-package'
 import { errors } from '../errors'
 import { resolveExternal } from '../external'
 import { sha256 } from '../hash'
+import { readBytes } from '../read-bytes'
 import { chooseShapes, fillInputs, type Overrides, shapeAttempts, synthesizedSamples } from '../synthesize'
 import { engineProblem } from './engine-problem'
 import { saveSample } from './samples'
@@ -23,14 +23,14 @@ export async function runSource(
   work: string,
   step: Step,
 ): Promise<SourceRun> {
-  const bytes = readFileSync(model.path)
+  const bytes = readBytes(model.path)
   if (sha256(bytes) !== model.sha256) throw errors.modelChanging(model.name)
   const given = calibration === null ? [] : await readCalibration(calibration, inspection.inputs, model.name)
   let session: EngineSession
   try {
     const external = model.external.map((location) => ({
       path: location,
-      data: readFileSync(resolveExternal(model.path, model.name, location)),
+      data: readBytes(resolveExternal(model.path, model.name, location)),
     }))
     session = await openModel(engine, bytes, external)
   } catch (cause) {

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Agreement } from '../accuracy'
 import { type EngineSession, openModel } from '../engine'
 import type { EnginePackage } from '../engine-package'
+import { readBytes } from '../read-bytes'
 import { engineProblem } from './engine-problem'
 import type { Step } from './run-source'
 import { loadSample } from './samples'
@@ -18,7 +18,7 @@ export async function verify(
 ): Promise<Verified> {
   let session: EngineSession
   try {
-    session = await openModel(engine, readFileSync(join(work, file)))
+    session = await openModel(engine, readBytes(join(work, file)))
   } catch (cause) {
     return { ok: false, reason: `${engine.name} does not load it: ${await engineProblem(cause)}` }
   }

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
-import { closeSync, copyFileSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, copyFileSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { applyPasses, OnnxError, readModel, recipes, writeModel } from '@unplugin-onnx/core'
 import { errors } from '../errors'
 import { ExternalFiles } from '../external'
 import { sha256 } from '../hash'
 import { printable } from '../printable'
+import { readBytes } from '../read-bytes'
 import { sourceRecipe } from '../source-recipe'
 import type { ModelFile, Skip, Written } from './task'
 
@@ -24,7 +25,7 @@ export async function write(model: ModelFile, recipe: string, work: string): Pro
     copyFileSync(model.path, path)
     return { ok: true, file, bytes: model.bytes, sha256: model.sha256, skipped: [] }
   }
-  const source = readFileSync(model.path)
+  const source = readBytes(model.path)
   if (sha256(source) !== model.sha256) throw errors.modelChanging(model.name)
   const external = new ExternalFiles(model.path, model.name)
   try {
