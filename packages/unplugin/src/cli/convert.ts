@@ -1,8 +1,9 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createConverter, formatSummary, type ModelOptions } from '@unplugin-onnx/build'
+import { type Conversion, createConverter, formatSummary, type ModelOptions } from '@unplugin-onnx/build'
 import type { Manifest } from '@unplugin-onnx/runtime'
 import { Command } from 'commander'
+import { variantName } from '../module/asset-module'
 import { createOptionsReader } from '../options/config-file'
 import { modelOptions } from '../options/model-options'
 import { createTerminal } from '../terminal'
@@ -52,7 +53,7 @@ async function convert(file: string, flags: Flags): Promise<void> {
   try {
     const conversion = await converter.convert(file, asked)
     terminal.settle()
-    const manifest = await write(conversion.manifest, conversion.dir, flags.out)
+    const manifest = await write(file, conversion, flags.out)
     if (flags.json) print(manifest)
     else process.stdout.write(`${formatSummary([conversion], { color: terminal.color })}\n`)
     if (missesBudget(manifest, asked.recipes)) process.exitCode = exitCodes.budgetMissed
@@ -63,11 +64,11 @@ async function convert(file: string, flags: Flags): Promise<void> {
 }
 
 /** Outside of bundlers the variants are plain .onnx files again, for any ONNX Runtime to open. */
-async function write(manifest: Manifest, dir: string, out: string): Promise<Manifest> {
+async function write(source: string, { manifest, dir }: Conversion, out: string): Promise<Manifest> {
   await mkdir(out, { recursive: true })
   const variants = manifest.variants.map((variant) => ({
     ...variant,
-    file: variant.file.replace(/\.onnxv$/, '.onnx'),
+    file: variantName(source, variant.file).replace(/\.onnxv$/, '.onnx'),
   }))
   for (const [index, { file }] of manifest.variants.entries()) {
     const to = variants[index]

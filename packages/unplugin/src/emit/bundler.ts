@@ -10,8 +10,11 @@ export interface Taken {
 export interface Bundler {
   /** Where the code runs, as far as the bundler knows. In Node, URLs are `file:` URLs. */
   readonly runs: 'browser' | 'node' | 'unknown'
-  /** Takes a file on disk into the output, as it is and under the bundler's own hashed name. */
-  take(file: string): Promise<Taken>
+  /**
+   * Takes a file on disk into the output, as it is and under the bundler's own hashed name.
+   * @param name the name without hash that it gets, if not its own
+   */
+  take(file: string, name?: string): Promise<Taken>
   /** A JavaScript expression: what to import so that onnxruntime-node, which holds native code, stays outside. */
   readonly nodeEngine: string
 }

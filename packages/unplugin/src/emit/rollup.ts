@@ -7,28 +7,30 @@ export interface EmittingContext {
   emitFile(file: { type: 'asset'; name: string; source: Uint8Array }): string
 }
 
+export type Emitter = (context: EmittingContext, file: string, name?: string) => Promise<string>
+
 /** Emits files in this build, each once, however many modules take it. */
-export function createEmitter(): (context: EmittingContext, file: string) => Promise<string> {
+export function createEmitter(): Emitter {
   const references = new Map<string, Promise<string>>()
-  return (context, file) => {
-    let reference = references.get(file)
+  return (context, file, name = basename(file)) => {
+    const key = `${name} ${file}`
+    let reference = references.get(key)
     if (reference === undefined) {
-      reference = readFile(file).then((source) =>
-        context.emitFile({ type: 'asset', name: basename(file), source }),
-      )
-      references.set(file, reference)
+      reference = readFile(file).then((source) => context.emitFile({ type: 'asset', name, source }))
+      references.set(key, reference)
     }
     return reference
   }
 }
-
-export type Emitter = ReturnType<typeof createEmitter>
 
 /** Rollup and Rolldown on their own: what `targets` names decides where the code runs. */
 export function rollupBundler(context: EmittingContext, emit: Emitter): Bundler {
   return {
     runs: 'unknown',
     nodeEngine: barePackage,
-    take: async (file) => ({ head: [], url: `import.meta.ROLLUP_FILE_URL_${await emit(context, file)}` }),
+    take: async (file, name) => ({
+      head: [],
+      url: `import.meta.ROLLUP_FILE_URL_${await emit(context, file, name)}`,
+    }),
   }
 }

@@ -26,14 +26,14 @@ export function viteBundler(context: EmittingContext, environment: ViteEnvironme
       if (host === 'vitest') return JSON.stringify(pathToFileURL(nodeEngineFile(root)).href)
       return server ? barePackage : hiddenPackage
     },
-    async take(file) {
+    async take(file, name) {
       if (command === 'serve') {
         if (server) return { head: [], url: JSON.stringify(pathToFileURL(file).href) }
         const path = file.replaceAll('\\', '/')
         allow(posix.dirname(path))
         return importOf(`${path}?url&no-inline`, file)
       }
-      const reference = await emit(context, file)
+      const reference = await emit(context, file, name)
       return { head: [], url: `"${server ? '__UNPLUGIN_ONNX_FILE_' : '__VITE_ASSET__'}${reference}__"` }
     },
   }

@@ -1,5 +1,5 @@
-import { basename, posix } from 'node:path'
-import type { Compiler } from 'webpack'
+import { basename, parse, posix } from 'node:path'
+import type { Compiler, Configuration } from 'webpack'
 import { engineScripts } from '../module/engines'
 import { enginePrefix } from '../module/ids'
 import { type Bundler, barePackage, hiddenPackage, importOf } from './bundler'
@@ -15,9 +15,10 @@ export function webpackBundler(server: boolean): Bundler {
   return {
     runs: server ? 'node' : 'browser',
     nodeEngine: server ? barePackage : hiddenPackage,
-    async take(file) {
-      if (!server) return importOf(`${noLoaders}${file}`, file)
-      return { head: [], url: `new URL(${JSON.stringify(`${noLoaders}${file}`)}, import.meta.url).href` }
+    async take(file, name = basename(file)) {
+      const specifier = `${noLoaders}${file}${name === basename(file) ? '' : `?name=${encodeURIComponent(name)}`}`
+      if (!server) return importOf(specifier, `${file} ${name}`)
+      return { head: [], url: `new URL(${JSON.stringify(specifier)}, import.meta.url).href` }
     },
   }
 }
@@ -35,12 +36,22 @@ export function addAssetRule(compiler: Compiler): void {
     resource: isTaken,
     issuer: (issuer: string) => issuer.endsWith('.onnx') || issuer.includes(encodeURIComponent(enginePrefix)),
     type: 'asset/resource',
-    // The user's own pattern where there is one; webpack's default is the bare hash.
-    ...(options.output.assetModuleFilename === undefined && {
-      generator: { filename: '[name]-[hash][ext]' },
-    }),
+    generator: { filename: assetName(options.output.assetModuleFilename) },
   })
 }
+
+type AssetName = Exclude<Configuration['output'], undefined>['assetModuleFilename']
+
+/** The user's own pattern where there is one (webpack's default is the bare hash), with the name that was asked for. */
+const assetName =
+  (pattern: AssetName = '[name]-[hash][ext]'): Exclude<AssetName, string | undefined> =>
+  (data, info) => {
+    const wanted = /\?name=([^&]+)$/.exec(data.filename ?? '')?.[1]
+    const shown = typeof pattern === 'function' ? pattern(data, info) : pattern
+    if (wanted === undefined) return shown
+    const name = parse(decodeURIComponent(wanted)).name
+    return shown.replaceAll('[name]', name).replaceAll('[base]', `${name}[ext]`).replaceAll('[query]', '')
+  }
 
 /**
  * Keeps minifiers off onnxruntime's scripts: webpack hands every asset that ends in .mjs to them, and what Terser makes

@@ -11,7 +11,7 @@ export async function assetModule(file: string, conversion: Conversion, bundler:
   const variants = runnable(manifest.variants, bundler)
   const taken = new Map<string, Taken>()
   for (const { file: name } of variants) {
-    if (!taken.has(name)) taken.set(name, await bundler.take(join(dir, name)))
+    if (!taken.has(name)) taken.set(name, await bundler.take(join(dir, name), variantName(file, name)))
   }
   const engines = new Set(variants.map(engineOf).filter((engine) => engine !== undefined))
   const variantCode = variants.map(({ target, provider, file: name, bytes, sha256, recipe, session }) => {
@@ -50,5 +50,8 @@ function runnable(variants: readonly Variant[], { runs }: Bundler): readonly Var
   const own = variants.filter((variant) => (engineOf(variant) === 'node') === (runs === 'node'))
   return own.length > 0 ? own : variants
 }
+
+/** Conversions know no names of models, since many files may hold the same one: `int8.onnxv` becomes `det.int8.onnxv`. */
+export const variantName = (model: string, file: string): string => `${basename(model, '.onnx')}.${file}`
 
 const engineOf = ({ provider }: Variant): EngineName | undefined => engineOfProvider[provider]
