@@ -202,3 +202,30 @@ export function dequantizeInt8(data: Int8Array, layout: ChannelLayout, scales: F
   }
   return values
 }
+
+/**
+ * Expected power of the rounding noise, as a share of the power of the data: an error spread evenly over a step has the
+ * power scale^2 / 12.
+ */
+export function int8Noise(data: Float32Array, layout: ChannelLayout, scales: Float32Array): number {
+  let noise = 0
+  for (const scale of scales) noise += scale * scale
+  const signal = power(data)
+  return signal === 0 ? 0 : (noise * layout.outer * layout.inner) / 12 / signal
+}
+
+function power(data: Float32Array): number {
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  let index = 0
+  for (; index + 3 < data.length; index += 4) {
+    a += (data[index] as number) ** 2
+    b += (data[index + 1] as number) ** 2
+    c += (data[index + 2] as number) ** 2
+    d += (data[index + 3] as number) ** 2
+  }
+  for (; index < data.length; index++) a += (data[index] as number) ** 2
+  return a + b + c + d
+}

@@ -1,6 +1,13 @@
 import { Tensor } from '../graph/tensor'
 import type { Value } from '../graph/value'
-import { absMaxPerChannel, channelLayout, quantizeInt8, symmetricScales } from '../kernels/int8'
+import {
+  absMaxPerChannel,
+  type ChannelLayout,
+  channelLayout,
+  int8Noise,
+  quantizeInt8,
+  symmetricScales,
+} from '../kernels/int8'
 import { keepMatcher } from './keep'
 import { definePass, type Skipped } from './pass'
 import { Placement } from './placement'
@@ -33,6 +40,12 @@ export const quantizeWeights = definePass({
     keep: [],
     /** Weights with fewer elements stay. */
     minElements: 256,
+    /**
+     * Least ratio of signal to noise, in dB, of all quantized weights together; 0 takes any. The noise of layers adds
+     * up, so where it is too much, weights stay, those with the most noise for their bytes first: small ones and such
+     * with outliers.
+     */
+    sqnr: 0,
   },
   choices: {
     bits: [8],
@@ -44,67 +57,95 @@ export const quantizeWeights = definePass({
   },
   run(model, options) {
     const kept = keepMatcher(options.keep)
-    const placement = new Placement()
     const skipped: Skipped[] = []
-    const perTensor = options.granularity === 'tensor'
-    let changed = 0
-    for (const value of [...model.initializers()]) {
+    const plans: Plan[] = []
+    for (const value of model.initializers()) {
       const tensor = value.initializer
       if (tensor?.dataType !== 'float32' || tensor.dims.length < 2 || tensor.size < options.minElements)
         continue
       const channels = channelsOf(value, tensor.dims)
-      const axis = perTensor ? undefined : channels.axis
-      const refusal =
+      const axis = options.granularity === 'tensor' ? undefined : channels.axis
+      const reason =
         channels.reason ??
         (value.isConstant ? undefined : 'is the default of an input') ??
         (value.uses.some(({ node }) => kept(node)) ? 'is read by a node to keep' : undefined) ??
         opsetReason(model.opset(), axis) ??
-        (saves(value, tensor, axis) ? undefined : 'would not get smaller') ??
-        quantize(value, tensor, axis, placement)
-      if (refusal === undefined) changed++
-      else skipped.push({ node: value.name, reason: refusal })
+        (saves(value, tensor, axis) ? undefined : 'would not get smaller')
+      const plan = reason ?? planFor(value, tensor, axis)
+      if (typeof plan === 'string') skipped.push({ node: value.name, reason: plan })
+      else plans.push(plan)
     }
-    return { changed, skipped }
+    const spared = options.sqnr > 0 ? tooNoisy(plans, options.sqnr) : new Set<Plan>()
+    const placement = new Placement()
+    for (const plan of plans) {
+      if (spared.has(plan))
+        skipped.push({ node: plan.value.name, reason: `adds too much noise: ${decibels(plan.noise)} dB` })
+      else quantize(plan, placement)
+    }
+    return { changed: plans.length - spared.size, skipped }
   },
 })
+
+interface Plan {
+  readonly value: Value
+  readonly tensor: Tensor
+  readonly axis: number | undefined
+  readonly layout: ChannelLayout
+  readonly scales: Float32Array
+  /** Power of the rounding noise, as a share of the power of the weights. */
+  readonly noise: number
+}
 
 function opsetReason(opset: number, axis: number | undefined): string | undefined {
   const needed = axis === undefined ? 10 : 13
   if (opset >= needed) return undefined
-  return `opset ${opset} can't dequantize ${axis === undefined ? '' : 'per channel'}: upgrade-opset to ${needed} first`
+  return `opset ${opset} can't dequantize${axis === undefined ? '' : ' per channel'}: upgrade-opset to ${needed} first`
 }
 
-/** Bytes of node and tensors around the data, and four times the name: less than what is really written. */
+/** Bytes of node and tensors around the data, and four times the name: about what is really written. */
 function saves(value: Value, { size, dims }: Tensor, axis: number | undefined): boolean {
   const scales = axis === undefined ? 1 : (dims[axis] ?? 1)
   return size * 4 > size + scales * 4 + 96 + 4 * value.name.length
 }
 
-/** @returns why the weight stays, if it does */
-function quantize(
-  value: Value,
-  tensor: Tensor,
-  axis: number | undefined,
-  placement: Placement,
-): string | undefined {
-  const user = placement.firstUser(value)
-  if (user === undefined) return 'is read by nothing'
-  const { dims } = tensor
-  const layout = channelLayout(dims, axis)
-  const maxima = absMaxPerChannel(tensor.float32(), layout)
+function planFor(value: Value, tensor: Tensor, axis: number | undefined): Plan | string {
+  const layout = channelLayout(tensor.dims, axis)
+  const data = tensor.float32()
+  const maxima = absMaxPerChannel(data, layout)
   if (maxima.includes(Number.NaN)) return 'holds NaN or infinity'
   const scales = symmetricScales(maxima)
-  const uses = [...value.uses]
+  return { value, tensor, axis, layout, scales, noise: int8Noise(data, layout, scales) }
+}
+
+const decibels = (noise: number): string => (-10 * Math.log10(noise)).toFixed(1)
+
+/**
+ * Rounding noises of layers are independent, so their powers add up on the way to the output; taking every layer's
+ * share of it to be as large as its weights' noise is the best guess without data. Each weight that stays lowers the
+ * sum by its noise and costs its bytes.
+ */
+function tooNoisy(plans: readonly Plan[], sqnr: number): Set<Plan> {
+  const allowed = 10 ** (-sqnr / 10)
+  let noise = plans.reduce((sum, plan) => sum + plan.noise, 0)
+  const spared = new Set<Plan>()
+  for (const plan of [...plans].sort((a, b) => b.noise / b.tensor.size - a.noise / a.tensor.size)) {
+    if (noise <= allowed) break
+    spared.add(plan)
+    noise -= plan.noise
+  }
+  return spared
+}
+
+function quantize({ value, tensor, axis, layout, scales }: Plan, placement: Placement): void {
+  const user = placement.firstUser(value)
+  if (user === undefined) return
   const { graph } = value
-  value.initializer = Tensor.lazy('int8', dims, () => {
-    const { buffer } = quantizeInt8(tensor.float32(), layout, scales)
-    return new Uint8Array(buffer)
+  const uses = [...value.uses]
+  value.initializer = Tensor.lazy('int8', tensor.dims, () => {
+    return new Uint8Array(quantizeInt8(tensor.float32(), layout, scales).buffer)
   })
-  const scaleTensor = Tensor.fromBytes(
-    'float32',
-    axis === undefined ? [] : [scales.length],
-    new Uint8Array(scales.buffer),
-  )
+  const dims = axis === undefined ? [] : [scales.length]
+  const scaleTensor = Tensor.fromBytes('float32', dims, new Uint8Array(scales.buffer))
   const scale = graph.addInitializer(graph.uniqueName(`${value.name}_scale`), scaleTensor)
   const [output] = graph.addNode(
     {
@@ -116,5 +157,4 @@ function quantize(
     { before: user },
   ).outputs
   for (const { node, index } of uses) node.setInput(index, output)
-  return undefined
 }
