@@ -165,7 +165,8 @@ export class Tensor {
     if (this.dataType !== 'float32') throw errors.wrongDataType(this.sourceName, this.dataType, 'float32')
     const bytes = this.bytes()
     if (bytes.byteOffset % 4 === 0) return new Float32Array(bytes.buffer, bytes.byteOffset, this.size)
-    return new Float32Array(bytes.slice().buffer)
+    // A Buffer's slice() is a view, not a copy.
+    return new Float32Array(new Uint8Array(bytes).buffer)
   }
 
   /** Elements of a string tensor. */
