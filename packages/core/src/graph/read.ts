@@ -41,7 +41,9 @@ export function readModel(bytes: Uint8Array, options: ReadOptions = {}): Model {
     const all = { ...defaultLimits, ...limits }
     if (bytes.length > all.bytes)
       throw errors.limitExceeded('bytes', 'Bytes of the model', bytes.length, all.bytes)
-    return readMessage(decodeModel(bytes, all.depth), external, all)
+    // A subclass's slice() may not copy, as that of Node's Buffer doesn't: all views derive from a plain array.
+    const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    return readMessage(decodeModel(plain, all.depth), external, all)
   } catch (error) {
     throw name !== undefined && error instanceof OnnxError ? error.about(name) : error
   }
