@@ -181,17 +181,24 @@ export class Graph {
    */
   addNode(spec: NodeSpec, position?: Position): Node {
     const { opType, domain = '', name = '', inputs, outputs, attributes = {} } = spec
+    // All that can be wrong is looked at first: an edit is done whole or not at all.
     for (const value of inputs) if (value !== undefined) this._scope.assertVisible(value)
+    const names = outputs.filter((output) => output !== '')
+    for (const output of names) this._scope.assertNew(output)
+    const taken = inputs.map((value) => value?.name)
+    const twice = names.find((output, index) => names.indexOf(output) !== index || taken.includes(output))
+    if (twice !== undefined) throw errors.duplicateName('The value', twice, this.name)
+    this.#nodes.assertPosition(this, position)
     const node = new Node(this, {
       op_type: opType,
       ...(domain === '' ? {} : { domain }),
       ...(name === '' ? {} : { name }),
     })
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value)
     inputs.forEach((value, index) => {
       node._link(index, value)
     })
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value)
-    node._setOutputs(outputs.map((output) => (output === '' ? undefined : this._scope.create(output))))
+    node._setOutputs(outputs.map((output) => (output === '' ? undefined : this._scope.declare(output))))
     this._insert(node, position)
     this._touch()
     return node
@@ -307,6 +314,13 @@ export class Graph {
   /** @internal */
   get _outputs(): readonly { readonly value: Value; readonly info: ValueInfo }[] {
     return this.#outputs
+  }
+
+  /** @internal Entries of value_info: initializers first, then in the order of the nodes. */
+  _valueInfos(): { readonly value: Value; readonly info: ValueInfo }[] {
+    const made = this.nodes.flatMap((node) => node.outputs)
+    const values = new Set([...this.#inputs, ...this.#initializers, ...made])
+    return [...values].flatMap((value) => (value?._info === undefined ? [] : [{ value, info: value._info }]))
   }
 
   /** @internal */

@@ -1,4 +1,5 @@
 import * as errors from '../errors'
+import type { Graph } from './graph'
 import type { Node } from './node'
 
 /** A place in a graph's order of nodes. */
@@ -20,11 +21,14 @@ export class NodeList {
     return this.#snapshot
   }
 
-  insert(node: Node, position?: Position): void {
+  assertPosition(graph: Graph, position?: Position): void {
     const anchor = position && ('before' in position ? position.before : position.after)
-    if (anchor !== undefined && (anchor.graph !== node.graph || !anchor._attached)) {
+    if (anchor !== undefined && (anchor.graph !== graph || !anchor._attached)) {
       throw errors.invalidEdit(`Node ${errors.quote(anchor.label)} is not in this graph`)
     }
+  }
+
+  insert(node: Node, position?: Position): void {
     const next =
       position === undefined ? undefined : 'before' in position ? position.before : position.after._next
     const previous = next === undefined ? this.#last : next._previous

@@ -84,7 +84,8 @@ class Printer {
 
   graph(graph: Graph, indent: string): string {
     const signature = `${identifier(graph.name)} (${graph.inputs.map((value) => this.#input(value)).join(', ')}) => (${graph.outputs.map(typed).join(', ')})`
-    const declarations = [...this.#initializers(graph), ...valueInfos(graph)]
+    const valueInfos = graph._valueInfos().map(({ value }) => typed(value))
+    const declarations = [...this.#initializers(graph), ...valueInfos]
     const block = declarations.length === 0 ? [] : [`${indent}   <${declarations.join(`,\n${indent}    `)}>`]
     return [signature, ...block, this.#body(graph, indent)].join('\n')
   }
@@ -178,11 +179,13 @@ class Printer {
   }
 
   #initializers(graph: Graph): string[] {
-    return [...graph._initializers].flatMap((value) => {
-      if (value.sparseInitializer !== undefined) return [this.#sparse(value.sparseInitializer, value.name)]
-      if (value.initializer === undefined || value.isInput) return []
-      return [this.#tensor(value.initializer, value.name, true)]
-    })
+    const dense = [...graph.initializers()].flatMap(({ initializer, name, isInput }) =>
+      initializer === undefined || isInput ? [] : [this.#tensor(initializer, name, true)],
+    )
+    const sparse = [...graph.sparseInitializers()].flatMap(({ sparseInitializer, name }) =>
+      sparseInitializer === undefined ? [] : [this.#sparse(sparseInitializer, name)],
+    )
+    return [...dense, ...sparse]
   }
 
   #tensor(tensor: Tensor, name: string, initializer = false): string {
@@ -217,13 +220,6 @@ class Printer {
     const title = name === '' ? type : `${type} ${identifier(name)} =`
     return `${title} ${this.#data(values)} at ${this.#data(indices)}`
   }
-}
-
-function valueInfos(graph: Graph): string[] {
-  const infos: string[] = []
-  for (const value of graph.values())
-    if (value._info !== undefined && !value.isInput) infos.push(typed(value))
-  return infos
 }
 
 function typed(value: Value): string {

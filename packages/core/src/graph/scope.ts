@@ -37,10 +37,18 @@ export class Scope {
     return value
   }
 
-  /** A new value, of an edit: it must not hide what this graph or one inside captures. */
+  /** A new value, of an edit. */
   create(name: string): Value {
-    this.#assertHidesNothing(name)
+    this.assertNew(name)
     return this.declare(name)
+  }
+
+  /** The name may be given to a value here: none has it, and it hides nothing that this graph or one inside captures. */
+  assertNew(name: string): void {
+    const graph = this.#graph
+    if (name === '') throw errors.missingName('A value', graph.name)
+    if (this.#values.has(name)) throw errors.duplicateName('The value', name, graph.name)
+    this.#assertHidesNothing(name)
   }
 
   forget({ name }: Value): void {
@@ -51,9 +59,7 @@ export class Scope {
   /** Moves a value to another name, if its uses will find it there and no other use will. */
   rename(value: Value, name: string): void {
     const graph = this.#graph
-    if (name === '') throw errors.missingName('A value', graph.name)
-    if (this.#values.has(name)) throw errors.duplicateName('The value', name, graph.name)
-    this.#assertHidesNothing(name)
+    this.assertNew(name)
     for (const { node } of value._uses) {
       const found = node.graph.find(name)
       if (found !== undefined && graph.encloses(found.graph)) {

@@ -12,6 +12,7 @@ const signatures: readonly (readonly [string, readonly number[]])[] = [
 ]
 
 const HEAD = 512
+const IR_VERSION_TAG = 0x08
 
 /**
  * Tells files that are no model at all by how they begin. A model begins with the tag of a field of ModelProto, almost
@@ -19,6 +20,7 @@ const HEAD = 512
  */
 export function sniff(bytes: Uint8Array): OnnxError | undefined {
   if (bytes.length === 0) return errors.emptyFile()
+  if (bytes[0] === IR_VERSION_TAG) return undefined
   for (const [what, signature] of signatures) {
     if (signature.every((byte, index) => bytes[index] === byte)) return errors.notOnnx(what)
   }

@@ -137,10 +137,8 @@ class ModelWriter {
   }
 
   #valueInfo(number: number, graph: Graph): void {
-    const infos = [...graph.values()].map(({ _info }) => _info)
-    each([...infos, ...graph._strayInfos], (info) => {
-      if (info !== undefined) this.#message(number, 'ValueInfoProto', info)
-    })
+    const infos = graph._valueInfos().map(({ info }) => info)
+    each([...infos, ...graph._strayInfos], (info) => this.#message(number, 'ValueInfoProto', info))
   }
 
   #function(number: number, { _message: message, attributeDefaults, body }: FunctionDef): void {
