@@ -34,6 +34,28 @@ function sqnr(wanted: readonly number[], got: readonly number[]): number {
   return noise === 0 ? 200 : 10 * Math.log10(signal / noise)
 }
 
+const isolation = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+}
+
+/** A page that believes in eight cores, since onnxruntime takes half of them and test machines have few. */
+function countWorkers() {
+  let workers = 0
+  return {
+    count: () => workers,
+    before: async (page: {
+      on(event: 'worker', heard: () => void): unknown
+      addInitScript(text: string): Promise<unknown>
+    }) => {
+      page.on('worker', () => workers++)
+      await page.addInitScript(
+        'Object.defineProperty(Navigator.prototype, "hardwareConcurrency", { get: () => 8 })',
+      )
+    },
+  }
+}
+
 let browser: Awaited<ReturnType<typeof launch>>
 let withoutGpu: Awaited<ReturnType<typeof launch>>
 let wanted: Record<'digits' | 'diabetes', Record<string, number[]>>
@@ -113,6 +135,17 @@ describe.each(Object.entries(builds))('built by %s, in Chromium', (_, build) => 
     ])
   })
 
+  it('runs on several threads on a page that is cross-origin isolated', async () => {
+    const isolated = await serve(app.out, { headers: isolation })
+    const { count, before } = countWorkers()
+    const { result, error, problems } = await browser.visit(`${isolated.url}?provider=wasm`, { before })
+    await isolated.close()
+    expect(error).toBeUndefined()
+    expect(problems).toEqual([])
+    givesTheSourcesResults(result, 'wasm')
+    expect(count()).toBeGreaterThan(0)
+  })
+
   it('refuses a variant with one flipped byte', async () => {
     const damaged = await serve(app.out, {
       tamper: (path, bytes) => {
@@ -140,6 +173,23 @@ describe.each(Object.entries(viteVersions))('%s', (_, vite) => {
     expect(error).toBeUndefined()
     expect(problems).toEqual([])
     givesTheSourcesResults(result, provider)
+  })
+
+  it('serves an isolated page in development, and its threads', async () => {
+    const app = createBasicApp()
+    const server = await vite.createServer({
+      ...viteConfig(app),
+      server: { port: 0, host: '127.0.0.1', headers: isolation },
+    })
+    await server.listen()
+    const { port } = server.httpServer?.address() as { port: number }
+    const { count, before } = countWorkers()
+    const { result, problems } = await browser.visit(`http://127.0.0.1:${port}/?provider=wasm`, { before })
+    await server.close()
+    app.remove()
+    expect(problems).toEqual([])
+    givesTheSourcesResults(result, 'wasm')
+    expect(count()).toBeGreaterThan(0)
   })
 
   it.each(['./', '/deep/er/'])('builds the app for the base %s', async (base) => {

@@ -84,9 +84,11 @@ describe.each(Object.entries(viteVersions))('the dev server of %s', (_, vite) =>
     const model = join(app.dir, 'src/digits_mlp.onnx')
     await get('/src/main.js')
     const overlays: string[] = []
+    let reloads = 0
     const { send } = server.environments.client.hot
     server.environments.client.hot.send = (...args: unknown[]) => {
       const payload = args[0] as { type?: string; err?: { message: string } }
+      if (payload.type === 'full-reload') reloads++
       if (payload.type === 'error') overlays.push(payload.err!.message)
       return (send as (...all: unknown[]) => void).apply(server.environments.client.hot, args)
     }
@@ -95,7 +97,9 @@ describe.each(Object.entries(viteVersions))('the dev server of %s', (_, vite) =>
     expect(overlays.join()).toMatch(/digits_mlp\.onnx.*HTML/)
     expect((await get('/src/diabetes_mlp.onnx?import')).status).toBe(200)
 
+    const reloadsBefore = reloads
     cpSync(modelFile('digits_mlp.onnx'), model)
+    await expect.poll(() => reloads).toBeGreaterThan(reloadsBefore)
     await expect.poll(async () => (await get('/src/digits_mlp.onnx?import')).status).toBe(200)
   })
 

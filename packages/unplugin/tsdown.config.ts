@@ -1,6 +1,6 @@
 import { defineConfig } from 'tsdown'
 
-const common = { format: 'esm', target: 'es2022', fixedExtension: false, clean: false } as const
+const common = { format: 'esm', target: 'es2022', fixedExtension: false, clean: false, hash: false } as const
 
 export default defineConfig([
   {

@@ -6,8 +6,8 @@ import type { LogLevel } from './options/schema'
 export interface Terminal extends Logger {
   readonly color: boolean
   /**
-   * Shows what is being done. A terminal gets one line, rewritten; a log (CI, a file) gets a line for each recipe that
-   * is tried, without counters.
+   * Shows what is being done. A terminal gets one line, rewritten; a log (CI, a file) gets a line when the work on a
+   * model begins.
    */
   progress(event: ProgressEvent): void
   /** Takes the progress line away. */
@@ -15,9 +15,6 @@ export interface Terminal extends Logger {
 }
 
 const ranks = { silent: 0, error: 1, warn: 2, info: 3 } as const
-
-/** Stages worth a line in a log; the others take moments. */
-const longStages: ReadonlySet<ProgressEvent['stage']> = new Set(['run source', 'convert', 'wait'])
 
 export type Stream = Pick<NodeJS.WriteStream, 'write'> & {
   readonly isTTY?: boolean
@@ -29,6 +26,7 @@ export function createTerminal(level: LogLevel, stream: Stream = process.stderr)
   const rewrites = stream.isTTY === true && process.env.CI === undefined
   let open = false
   let last = ''
+  const begun = new Set<string>()
   const clear = () => {
     if (open) stream.write('\r\x1b[2K')
     open = false
@@ -37,10 +35,19 @@ export function createTerminal(level: LogLevel, stream: Stream = process.stderr)
     clear()
     stream.write(`${text}\n`)
   }
-  const progressOf = ({ stage, step, text }: ProgressEvent): string | undefined => {
+  const progressOf = ({ model, stage, text }: ProgressEvent): string | undefined => {
     if (rewrites) return stage === 'done' ? undefined : text
-    if (!longStages.has(stage)) return undefined
-    return step === undefined ? text : text.replace(` ${step.done}/${step.total}`, '')
+    // Reading and hashing take moments, and are all that a warm build does.
+    if (
+      stage === 'hash' ||
+      stage === 'inspect' ||
+      stage === 'done' ||
+      begun.has(`${model} ${stage === 'wait'}`)
+    ) {
+      return undefined
+    }
+    begun.add(`${model} ${stage === 'wait'}`)
+    return stage === 'wait' ? text : `${model}: converting`
   }
   return {
     color: pc.isColorSupported && stream.isTTY === true,
@@ -58,6 +65,7 @@ export function createTerminal(level: LogLevel, stream: Stream = process.stderr)
     settle() {
       clear()
       last = ''
+      begun.clear()
     },
   }
 }

@@ -31,27 +31,31 @@ it('rewrites one line in a terminal and takes it away in the end', () => {
   ])
 })
 
-it('writes plain lines to a log, one a recipe and without counters', () => {
+it('writes a line to a log when the work on a model begins, and none for a warm build', () => {
   const to = stream(false)
   const terminal = createTerminal('info', to)
+  terminal.progress(event('hash'))
+  terminal.progress(event('done'))
+  terminal.settle()
+  expect(to.written).toEqual([])
   for (const each of [
     event('hash'),
+    event('wait'),
+    event('run source', 1),
     event('convert'),
     event('verify', 1),
-    event('run source', 1),
-    event('run source', 2),
   ]) {
     terminal.progress(each)
   }
-  terminal.settle()
-  expect(to.written).toEqual(['int8 of det.onnx: convert\n', 'int8 of det.onnx: run source\n'])
+  terminal.progress({ ...event('convert'), model: 'rec.onnx' })
+  expect(to.written).toEqual(['int8 of det.onnx: wait\n', 'det.onnx: converting\n', 'rec.onnx: converting\n'])
 })
 
 it('writes plain lines in CI, even to a terminal', () => {
   vi.stubEnv('CI', 'true')
   const to = stream(true)
   createTerminal('info', to).progress(event('convert'))
-  expect(to.written).toEqual(['int8 of det.onnx: convert\n'])
+  expect(to.written).toEqual(['det.onnx: converting\n'])
 })
 
 it('cuts a progress line to the width of the terminal, so that it can be rewritten', () => {

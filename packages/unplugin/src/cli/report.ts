@@ -6,9 +6,9 @@ import { type ExitCode, exitCodes } from './exit'
 const usageCodes: ReadonlySet<string> = new Set([
   'ONNX_OPTION_UNKNOWN',
   'ONNX_OPTION_INVALID',
-  'ONNX_PASS_UNKNOWN',
-  'ONNX_PASS_OPTION_UNKNOWN',
-  'ONNX_PASS_OPTION_INVALID',
+  'ONNX_UNKNOWN_PASS',
+  'ONNX_UNKNOWN_OPTION',
+  'ONNX_INVALID_OPTION',
 ])
 
 /**

@@ -1,0 +1,196 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { readModel } from '@unplugin-onnx/core'
+import { InferenceSession } from 'onnxruntime-node'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { modelFile } from './apps'
+
+const bin = resolve(import.meta.dirname, '../packages/unplugin/bin/unplugin-onnx.js')
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'unplugin-onnx-cli-'))
+  for (const model of ['digits_mlp.onnx', 'digits_mlp.npz', 'digits_ext.onnx', 'digits_ext.onnx.data']) {
+    cpSync(modelFile(model), join(folder, model))
+  }
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function run(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, CI: 'true', NO_COLOR: '1' },
+  })
+  return { code: status, stdout, stderr }
+}
+const json = (text: string): unknown => JSON.parse(text)
+
+describe('convert', () => {
+  it('writes the variants as .onnx files and says in manifest.json what they are', async () => {
+    const { code, stdout, stderr } = run(
+      'convert',
+      'digits_mlp.onnx',
+      '--out',
+      'out',
+      '--target',
+      'wasm,node',
+    )
+    expect(code, stderr).toBe(0)
+    expect(stdout).toMatch(/digits_mlp\.onnx/)
+    const manifest = json(readFileSync(join(folder, 'out/manifest.json'), 'utf8')) as {
+      source: { file: string; bytes: number }
+      variants: { target: string; file: string; bytes: number; accuracy: { sqnr: number } }[]
+    }
+    expect(manifest.source).toMatchObject({ file: 'digits_mlp.onnx', bytes: 46190 })
+    expect(manifest.variants.map(({ target }) => target)).toEqual(['wasm', 'node'])
+    for (const { file, bytes, accuracy } of manifest.variants) {
+      expect(file).toMatch(/^digits_mlp\.\w+\.onnx$/)
+      expect(bytes).toBeLessThan(46190)
+      expect(accuracy.sqnr).toBeGreaterThan(25)
+      const session = await InferenceSession.create(join(folder, 'out', file))
+      await session.release()
+    }
+  })
+
+  it('prints the manifest with --json and nothing else', () => {
+    const { code, stdout } = run(
+      'convert',
+      'digits_mlp.onnx',
+      '-o',
+      'json',
+      '-t',
+      'node',
+      '-c',
+      'digits_mlp.npz',
+      '--json',
+    )
+    expect(code).toBe(0)
+    expect(json(stdout)).toMatchObject({
+      verifiedOn: { source: 'calibration' },
+      variants: [{ target: 'node' }],
+    })
+  })
+
+  it('takes the options of onnx.config.ts, and its own over them', () => {
+    writeFileSync(
+      join(folder, 'onnx.config.ts'),
+      "export default { targets: ['node'], cache: { dir: '.own' } }\n",
+    )
+    const configured = run('convert', 'digits_mlp.onnx', '-o', 'a', '--json')
+    const asked = run('convert', 'digits_mlp.onnx', '-o', 'b', '-t', 'wasm', '--json')
+    rmSync(join(folder, 'onnx.config.ts'))
+    expect(json(configured.stdout)).toMatchObject({ variants: [{ target: 'node' }] })
+    expect(json(asked.stdout)).toMatchObject({ variants: [{ target: 'wasm' }] })
+    expect(existsSync(join(folder, '.own'))).toBe(true)
+  })
+
+  it('exits with 3 when no recipe that was asked for reaches the budget, and writes the source', () => {
+    const args = ['-t', 'node', '-r', 'int8', '-a', 'sqnr=150', '--json']
+    const { code, stdout } = run('convert', 'digits_mlp.onnx', '-o', 'strict', ...args)
+    expect(code).toBe(3)
+    expect(json(stdout)).toMatchObject({ variants: [{ accuracy: { sqnr: 200 } }] })
+  })
+
+  it('exits with 1 and the code of the error when the model is broken', () => {
+    writeFileSync(join(folder, 'page.onnx'), '<!doctype html><title>404</title>')
+    const { code, stdout } = run('convert', 'page.onnx', '-o', 'page', '--json')
+    expect(code).toBe(1)
+    expect(json(stdout)).toMatchObject({
+      error: { code: expect.stringMatching(/^ONNX_/), message: expect.stringMatching(/HTML/) },
+    })
+    const plain = run('convert', 'page.onnx', '-o', 'page')
+    expect(plain.stderr).toMatch(/HTML[\s\S]*ONNX_/)
+    expect(plain.stderr).not.toMatch(/\bat .*:\d+:\d+/)
+    expect(existsSync(join(folder, 'page'))).toBe(false)
+  })
+
+  it.each([
+    [['convert', '-o', 'x'], /model/],
+    [['convert'], /--out/],
+    [['convert', 'digits_mlp.onnx', '-o', 'x', '-t', 'wams'], /wasm/],
+    [['convert', 'digits_mlp.onnx', '-o', 'x', '-a', 'excellent'], /high, balanced, small/],
+    [['convert', 'digits_mlp.onnx', '-o', 'x', '--tarets', 'wasm'], /--target/],
+    [['conver', 'digits_mlp.onnx'], /convert/],
+    [[], /Usage/],
+  ])('exits with 2 on %j', (args, says) => {
+    const { code, stderr } = run(...args)
+    expect(code).toBe(2)
+    expect(stderr).toMatch(says)
+  })
+})
+
+describe('inspect', () => {
+  it('says what a model is made of, external data included', () => {
+    const { code, stdout } = run('inspect', 'digits_ext.onnx', '--json')
+    expect(code).toBe(0)
+    expect(json(stdout)).toMatchObject({
+      opsets: { 'ai.onnx': 20 },
+      parameters: 77004,
+      inputs: ['x: float32[batch, 1, 32, 32]'],
+      operators: { Relu: 3, Conv: 2 },
+      external: ['digits_ext.onnx.data'],
+    })
+  })
+
+  it('prints a table for people, and the graph on demand', () => {
+    expect(run('inspect', 'digits_mlp.onnx').stdout).toMatch(/^operators +Gemm 3/m)
+    expect(run('inspect', 'digits_mlp.onnx', '--graph').stdout).toMatch(/Gemm/)
+  })
+
+  it('exits with 1 when there is no such file', () => {
+    expect(run('inspect', 'nothing.onnx')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/nothing\.onnx/),
+    })
+  })
+})
+
+describe('transform', () => {
+  it('applies passes in the order given and writes one whole file', async () => {
+    const passes = ['-p', 'remove-unused', '-p', 'quantize-weights:{"bits":8,"granularity":"channel"}']
+    const { code, stdout, stderr } = run(
+      'transform',
+      'digits_ext.onnx',
+      '-o',
+      'small.onnx',
+      ...passes,
+      '--json',
+    )
+    expect(code, stderr).toBe(0)
+    expect(json(stdout)).toMatchObject({ passes: [{ pass: 'remove-unused' }, { pass: 'quantize-weights' }] })
+    const bytes = readFileSync(join(folder, 'small.onnx'))
+    expect(bytes.byteLength).toBeLessThan(120_000)
+    expect([...readModel(bytes).nodes()].map(({ opType }) => opType)).toContain('DequantizeLinear')
+    await (await InferenceSession.create(bytes)).release()
+    expect(readdirSync(folder).filter((file) => file.endsWith('.tmp'))).toEqual([])
+  })
+
+  it('lists the registry of passes with the defaults of their options', () => {
+    expect(run('transform', '--list').stdout).toMatch(/^quantize-weights +\{"bits":8/m)
+    expect(json(run('transform', '--list', '--json').stdout)).toContainEqual(
+      expect.objectContaining({ name: 'fold-constants', version: expect.any(Number) }),
+    )
+  })
+
+  it.each([
+    [['-p', 'quantise-weights'], /quantize-weights/],
+    [['-p', 'quantize-weights:{"bit":8}'], /bits/],
+    [['-p', 'quantize-weights:bits=8'], /JSON/],
+    [[], /--pass/],
+  ])('exits with 2 on %j and writes nothing', (passes, says) => {
+    const { code, stderr } = run('transform', 'digits_mlp.onnx', '-o', 'never.onnx', ...passes)
+    expect(code).toBe(2)
+    expect(stderr).toMatch(says)
+    expect(existsSync(join(folder, 'never.onnx'))).toBe(false)
+  })
+})
+
+it('says its version and what it can do', () => {
+  expect(run('--version')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+/) })
+  expect(run('--help')).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/convert[\s\S]*inspect[\s\S]*transform/),
+  })
+})
