@@ -205,11 +205,13 @@ export function dequantizeInt8(data: Int8Array, layout: ChannelLayout, scales: F
 
 /**
  * Expected power of the rounding noise, as a share of the power of the data: an error spread evenly over a step has the
- * power scale^2 / 12.
+ * power step^2 / 12.
+ *
+ * @param maxima largest magnitude per channel, finite
  */
-export function int8Noise(data: Float32Array, layout: ChannelLayout, scales: Float32Array): number {
+export function int8Noise(data: Float32Array, layout: ChannelLayout, maxima: Float32Array): number {
   let noise = 0
-  for (const scale of scales) noise += scale * scale
+  for (const max of maxima) noise += (max / 127) ** 2
   const signal = power(data)
   return signal === 0 ? 0 : (noise * layout.outer * layout.inner) / 12 / signal
 }

@@ -5,13 +5,16 @@ import type { Node } from '../graph/node'
  * @param patterns node names, where `*` stands for any characters, slashes too; a node without name goes by its first output
  */
 export function keepMatcher(patterns: readonly string[]): (node: Node) => boolean {
-  if (patterns.length === 0) return () => false
-  const expressions = patterns.map(globExpression)
-  return (node) => {
-    const name =
-      node.name !== '' ? node.name : (node.outputs.find((value) => value !== undefined)?.name ?? '')
-    return expressions.some((expression) => expression.test(name))
-  }
+  const matches = nameMatcher(patterns)
+  return (node) =>
+    matches(node.name !== '' ? node.name : (node.outputs.find((value) => value !== undefined)?.name ?? ''))
+}
+
+/** The same for the name of a weight. */
+export function nameMatcher(patterns: readonly string[]): (name: string) => boolean {
+  const exact = new Set(patterns)
+  const expressions = patterns.filter((pattern) => pattern.includes('*')).map(globExpression)
+  return (name) => exact.has(name) || expressions.some((expression) => expression.test(name))
 }
 
 /** `*` any characters, everything else itself. */

@@ -8,7 +8,7 @@ import {
   quantizeInt8,
   symmetricScales,
 } from '../kernels/int8'
-import { keepMatcher } from './keep'
+import { keepMatcher, nameMatcher } from './keep'
 import { definePass, type Skipped } from './pass'
 import { Placement } from './placement'
 import { channelsOf } from './weight-axis'
@@ -36,16 +36,15 @@ export const quantizeWeights = definePass({
     scale: 'float',
     method: 'rtn',
     format: 'dequantize',
-    /** Names of nodes whose weights stay as they are. */
+    /** Names of weights, or of nodes whose weights, stay as they are. */
     keep: [],
     /** Weights with fewer elements stay. */
     minElements: 256,
     /**
-     * Least ratio of signal to noise, in dB, of all quantized weights together; 0 takes any. The noise of layers adds
-     * up, so where it is too much, weights stay, those with the most noise for their bytes first: small ones and such
-     * with outliers.
+     * Share of the weights, 0 to 1, that may stay as they are to save accuracy: those with the most rounding noise for
+     * their size, which are small layers and such with outliers.
      */
-    sqnr: 0,
+    spare: 0,
   },
   choices: {
     bits: [8],
@@ -57,6 +56,7 @@ export const quantizeWeights = definePass({
   },
   run(model, options) {
     const kept = keepMatcher(options.keep)
+    const keptByName = nameMatcher(options.keep)
     const skipped: Skipped[] = []
     const plans: Plan[] = []
     for (const value of model.initializers()) {
@@ -68,18 +68,18 @@ export const quantizeWeights = definePass({
       const reason =
         channels.reason ??
         (value.isConstant ? undefined : 'is the default of an input') ??
-        (value.uses.some(({ node }) => kept(node)) ? 'is read by a node to keep' : undefined) ??
+        (keptByName(value.name) || value.uses.some(({ node }) => kept(node)) ? 'is to be kept' : undefined) ??
         opsetReason(model.opset(), axis) ??
         (saves(value, tensor, axis) ? undefined : 'would not get smaller')
       const plan = reason ?? planFor(value, tensor, axis)
       if (typeof plan === 'string') skipped.push({ node: value.name, reason: plan })
       else plans.push(plan)
     }
-    const spared = options.sqnr > 0 ? tooNoisy(plans, options.sqnr) : new Set<Plan>()
+    const spared = noisiest(plans, options.spare)
     const placement = new Placement()
     for (const plan of plans) {
       if (spared.has(plan))
-        skipped.push({ node: plan.value.name, reason: `adds too much noise: ${decibels(plan.noise)} dB` })
+        skipped.push({ node: plan.value.name, reason: `is spared: noise at ${decibels(plan.noise)} dB` })
       else quantize(plan, placement)
     }
     return { changed: plans.length - spared.size, skipped }
@@ -114,24 +114,23 @@ function planFor(value: Value, tensor: Tensor, axis: number | undefined): Plan |
   const maxima = absMaxPerChannel(data, layout)
   if (maxima.includes(Number.NaN)) return 'holds NaN or infinity'
   const scales = symmetricScales(maxima)
-  return { value, tensor, axis, layout, scales, noise: int8Noise(data, layout, scales) }
+  return { value, tensor, axis, layout, scales, noise: int8Noise(data, layout, maxima) }
 }
 
 const decibels = (noise: number): string => (-10 * Math.log10(noise)).toFixed(1)
 
 /**
- * Rounding noises of layers are independent, so their powers add up on the way to the output; taking every layer's
- * share of it to be as large as its weights' noise is the best guess without data. Each weight that stays lowers the
- * sum by its noise and costs its bytes.
+ * Rounding noises of layers are independent, so their powers add up on the way to the output; that every layer's share
+ * of it is as large as its weights' noise is the best guess without data. A weight that stays takes its noise out of the
+ * sum for the bytes that it costs.
  */
-function tooNoisy(plans: readonly Plan[], sqnr: number): Set<Plan> {
-  const allowed = 10 ** (-sqnr / 10)
-  let noise = plans.reduce((sum, plan) => sum + plan.noise, 0)
+function noisiest(plans: readonly Plan[], share: number): ReadonlySet<Plan> {
+  let left = share * plans.reduce((size, { tensor }) => size + tensor.size, 0)
   const spared = new Set<Plan>()
   for (const plan of [...plans].sort((a, b) => b.noise / b.tensor.size - a.noise / a.tensor.size)) {
-    if (noise <= allowed) break
+    if (plan.tensor.size > left) continue
     spared.add(plan)
-    noise -= plan.noise
+    left -= plan.tensor.size
   }
   return spared
 }
