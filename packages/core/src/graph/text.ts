@@ -32,7 +32,7 @@ export function number(value: number | bigint, single: boolean): string {
   if (Number.isNaN(value)) return 'nan'
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'
   if (Object.is(value, -0)) return '-0'
-  if (!single || Number.isInteger(value)) return String(value)
+  if (!single || Number.isSafeInteger(value)) return String(value)
   for (let digits = 1; digits < 9; digits++) {
     const short = Number(value.toPrecision(digits))
     if (Math.fround(short) === value) return String(short)
