@@ -30,19 +30,41 @@ const failed: ErrorMeasures = {
  */
 export function measureErrors(reference: Numbers, actual: Numbers): ErrorMeasures {
   if (reference.length !== actual.length) return failed
+  const sums = addUp(reference, actual, 1)
+  if (sums === undefined) return failed
+  // Squares of float64 may overflow where the numbers don't.
+  const inRange = sums.signal < Number.POSITIVE_INFINITY && sums.power < Number.POSITIVE_INFINITY
+  const { signal, power, dot, noise } = inRange ? sums : (addUp(reference, actual, 2 ** -600) ?? sums)
+  const { maxError } = sums
+  if (noise === 0) return { sqnr: SQNR_MAX, cosine: 1, maxError }
+  const sqnr = Math.min(SQNR_MAX, 10 * Math.log10(signal / noise))
+  const cosine = signal === 0 || power === 0 ? 0 : dot / (Math.sqrt(signal) * Math.sqrt(power))
+  return { sqnr, cosine: Math.max(-1, Math.min(1, cosine)), maxError }
+}
+
+interface Sums {
+  readonly signal: number
+  readonly power: number
+  readonly dot: number
+  readonly noise: number
+  readonly maxError: number
+}
+
+/** @returns undefined where something that isn't finite differs */
+function addUp(reference: Numbers, actual: Numbers, unit: number): Sums | undefined {
   let signal = 0
   let power = 0
   let dot = 0
   let noise = 0
   let maxError = 0
   for (let index = 0; index < reference.length; index++) {
-    const x = reference[index] as number
-    const y = actual[index] as number
+    const x = (reference[index] as number) * unit
+    const y = (actual[index] as number) * unit
     const difference = Math.abs(x - y)
-    // Infinite or NaN exactly when one of them is (float64 holds every difference of two float32).
+    // Infinite or NaN only where one of them is (or two of the largest float64 are far apart, which is no better).
     if (!(difference < Number.POSITIVE_INFINITY)) {
       if (Object.is(x, y)) continue
-      return failed
+      return undefined
     }
     signal += x * x
     power += y * y
@@ -50,10 +72,7 @@ export function measureErrors(reference: Numbers, actual: Numbers): ErrorMeasure
     noise += difference * difference
     if (difference > maxError) maxError = difference
   }
-  if (noise === 0) return { sqnr: SQNR_MAX, cosine: 1, maxError }
-  const sqnr = Math.min(SQNR_MAX, 10 * Math.log10(signal / noise))
-  const cosine = signal === 0 || power === 0 ? 0 : dot / (Math.sqrt(signal) * Math.sqrt(power))
-  return { sqnr, cosine: Math.max(-1, Math.min(1, cosine)), maxError }
+  return { signal, power, dot, noise, maxError }
 }
 
 /** Signal-to-quantization-noise ratio in dB; see {@link ErrorMeasures.sqnr}. */
