@@ -1,7 +1,7 @@
 import { Tensor } from '../graph/tensor'
 import type { Value } from '../graph/value'
 import { float16Fit, toFloat16 } from '../kernels/float16'
-import { keepMatcher } from './keep'
+import { keepMatcher, nameMatcher } from './keep'
 import { definePass, type Skipped } from './pass'
 import { Placement } from './placement'
 
@@ -19,7 +19,7 @@ export const float16 = definePass({
   version: 1,
   options: {
     mode: 'storage',
-    /** Names of nodes whose weights stay float32. */
+    /** Names of weights, or of nodes whose weights, stay float32. */
     keep: [],
     /** Smaller tensors stay. */
     minBytes: 1024,
@@ -27,6 +27,7 @@ export const float16 = definePass({
   choices: { mode: ['storage'] },
   run(model, { keep, minBytes }) {
     const kept = keepMatcher(keep)
+    const keptByName = nameMatcher(keep)
     const placement = new Placement()
     const skipped: Skipped[] = []
     let changed = 0
@@ -35,9 +36,8 @@ export const float16 = definePass({
       if (tensor?.dataType !== 'float32' || tensor.byteLength < minBytes || value.uses.length === 0) continue
       if (tensor.byteLength / 2 <= castBytes(value)) continue
       if (value.uses.some(({ node, index }) => node.opType === 'DequantizeLinear' && index === 1)) continue
-      const reason = value.uses.some(({ node }) => kept(node))
-        ? 'is read by a node to keep'
-        : unfit(value, tensor)
+      const isKept = keptByName(value.name) || value.uses.some(({ node }) => kept(node))
+      const reason = isKept ? 'is to be kept' : unfit(value, tensor)
       if (reason !== undefined) skipped.push({ node: value.name, reason })
       else if (store(value, tensor, placement)) changed++
     }
