@@ -55,10 +55,16 @@ const damaged = 'The file is damaged or cut off: fetch or export it again.'
 const invalid = 'Check the model with onnx.checker.check_model, and export it again.'
 const edit = 'This is a mistake in the code that edits the model.'
 
+/** What JSON leaves as it is though a terminal acts on it: C1 controls, direction marks, separators. */
+const UNPRINTABLE = /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g
+
 /** A name as it may stand in a message: quoted, control characters escaped, cut after 80 characters. */
 export function quote(name: string): string {
   const short = name.length > 80 ? `${name.slice(0, 79)}…` : name
-  return JSON.stringify(short)
+  return JSON.stringify(short).replace(
+    UNPRINTABLE,
+    (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 const at = (offset: number) => `at byte ${offset}`
@@ -246,7 +252,7 @@ export const unknownDataType = (code: number | string, tensor?: string) =>
 export const invalidDims = (tensor: string, dims: string) =>
   new OnnxError({
     code: 'ONNX_INVALID_DIMS',
-    message: `Tensor ${quote(tensor)} has the dimensions [${dims}]`,
+    message: `Tensor ${quote(tensor)} has the dimensions [${dims.length > 80 ? `${dims.slice(0, 79)}…` : dims}]`,
     cure: `Dimensions are whole numbers from 0 on. ${invalid}`,
     tensor,
   })

@@ -36,36 +36,50 @@ export function isAvailable(value: Value, node: Node): boolean {
 
 /** Uses and producers, counted afresh from the nodes, are what the values say. */
 export function expectConsistent(model: Model): void {
+  expect(problems(model)).toEqual([])
+}
+
+function problems(model: Model): string[] {
+  const found: string[] = []
+  const check = (right: boolean, problem: string) => {
+    if (!right) found.push(problem)
+  }
   const graphs = roots(model).flatMap(graphsIn)
   const uses = new Map<Value, Use[]>()
-  const outputs = new Set<Value>()
   for (const graph of graphs) {
     const names = [...graph.values()].map(({ name }) => name)
-    expect(new Set(names).size).toBe(names.length)
+    check(new Set(names).size === names.length, `a name twice in ${graph.name}`)
     for (const value of graph.values()) {
-      expect(value.graph).toBe(graph)
-      expect(graph.find(value.name)).toBe(value)
+      check(
+        value.graph === graph && graph.find(value.name) === value,
+        `${value.name} is not in ${graph.name}`,
+      )
     }
-    for (const value of graph.outputs) outputs.add(value)
     for (const node of graph.nodes) {
-      expect(node.graph).toBe(graph)
-      for (const subgraph of node.subgraphs()) expect(subgraph.owner).toBe(node)
+      check(node.graph === graph, `${node.label} is not in ${graph.name}`)
+      check(
+        node.subgraphs().every(({ owner }) => owner === node),
+        `graphs of ${node.label}`,
+      )
       for (const [index, value] of node.inputs.entries()) {
         if (value === undefined) continue
-        expect(isAvailable(value, node), `${value.name} for ${node.label}`).toBe(true)
+        check(isAvailable(value, node), `${value.name} is not available to ${node.label}`)
         uses.set(value, [...(uses.get(value) ?? []), { node, index }])
       }
-      for (const value of node.outputs) if (value !== undefined) expect(value.producer).toBe(node)
+      for (const value of node.outputs)
+        check((value?.producer ?? node) === node, `producer of ${value?.name}`)
     }
   }
-  const order = ({ node, index }: Use) =>
-    `${graphs.indexOf(node.graph)} ${node.graph.nodes.indexOf(node)} ${index}`
-  const sorted = (list: readonly Use[]) => list.map(order).sort()
+  const outputs = new Set(graphs.flatMap(({ outputs }) => outputs))
   for (const value of graphs.flatMap((graph) => [...graph.values()])) {
-    expect(sorted(value.uses)).toEqual(sorted(uses.get(value) ?? []))
-    expect(value.isOutput).toBe(outputs.has(value))
-    if (value.producer !== undefined) expect(value.producer.outputs).toContain(value)
+    const { name, producer } = value
+    const wanted = uses.get(value) ?? []
+    const same = ({ node, index }: Use) => value.uses.some((use) => use.node === node && use.index === index)
+    check(value.uses.length === wanted.length && wanted.every(same), `uses of ${name}`)
+    check(value.isOutput === outputs.has(value), `${name} and the outputs`)
+    check(producer === undefined || producer.outputs.includes(value), `${name} and its producer`)
   }
+  return found
 }
 
 /** What is written is what is in memory: read again, it prints the same. */

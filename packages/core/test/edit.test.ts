@@ -54,6 +54,8 @@ describe('a model that was read', () => {
     const model = sample()
     expect(value(model, 'bias')).toMatchObject({ isInput: true, isConstant: false })
     expect(value(model, 'w')).toMatchObject({ isInput: false, isConstant: true })
+    model.irVersion = 3
+    expect(value(model, 'bias').isConstant).toBe(true)
     expect(value(model, 'mostly_zero').sparseInitializer?.dims).toEqual([8])
   })
 

@@ -316,9 +316,25 @@ describe('a graph', () => {
 })
 
 describe('limits', () => {
+  it('stop a file that unfolds into far more memory than it has bytes', () => {
+    // Empty nodes, empty strings, numbers: two bytes or one in the file, and an object or a number in memory.
+    const many = (...bytes: number[]) => Array.from({ length: 200_000 }, () => bytes).flat()
+    for (const content of [
+      many(0x0a, 0),
+      field(1, many(0x0a, 0)),
+      field(1, field(5, field(8, many(1, 1)))),
+    ]) {
+      const error = errorOf([...ok, ...nested([7]).slice(0, -1), ...varint(content.length), ...content], {
+        limits: { messages: 20_000 },
+      })
+      expect(error.code).toBe('ONNX_LIMIT_EXCEEDED')
+    }
+  })
+
   it.each([
     ['bytes', { bytes: 100 }],
     ['nodes', { nodes: 4 }],
+    ['messages', { messages: 40 }],
     ['tensorBytes', { tensorBytes: 64 }],
   ])('hold on %s, and say which to raise', (name, limits) => {
     const error = errorOf(fixture('diabetes_mlp'), { limits })
@@ -349,10 +365,11 @@ describe('limits', () => {
 
 describe('names in messages', () => {
   it('are quoted, escaped and cut', () => {
-    const name = `\u001b[2J\n${'n'.repeat(500)}`
+    const name = `\u001b[2J\n\u202e\u009b${'n'.repeat(500)}`
     const { message } = errorOf(graph({ node: [node('Relu', [name], ['y'])] }))
     expect(message).not.toContain('\u001b')
     expect(message).not.toContain('\n')
+    expect(message).toContain('\\u202e\\u009b')
     expect(message.length).toBeLessThan(300)
   })
 })

@@ -5,6 +5,7 @@ import { metadataEntries, metadataOf } from './metadata'
 import type { Model } from './model'
 import { Node } from './node'
 import { NodeList, type Position } from './node-list'
+import { Outputs } from './outputs'
 import { Scope } from './scope'
 import type { SparseTensor } from './sparse-tensor'
 import type { Tensor } from './tensor'
@@ -36,12 +37,13 @@ export class Graph {
   _strayInfos: readonly ValueInfo[] = []
   /** @internal */
   readonly _scope = new Scope(this)
+  /** @internal */
+  readonly _outputs = new Outputs(this)
   /** @internal False once the attribute that held it is gone. */
   _attached = true
 
   #owner: Node | undefined
   readonly #inputs: Value[] = []
-  readonly #outputs: { value: Value; info: ValueInfo }[] = []
   readonly #initializers = new Set<Value>()
   readonly #nodes = new NodeList()
 
@@ -92,7 +94,7 @@ export class Graph {
   }
 
   get outputs(): readonly Value[] {
-    return this.#outputs.map(({ value }) => value)
+    return this._outputs.list.map(({ value }) => value)
   }
 
   /** In topological order. The list is a snapshot: nodes may be added and removed while it is walked. */
@@ -231,7 +233,7 @@ export class Graph {
   addOutput(value: Value, type: ValueType | undefined = value.type): void {
     this._scope.assertVisible(value)
     const { name } = value
-    this._readOutput(value, type === undefined ? { name } : { name, type: messageFromType(type) })
+    this._outputs.add(value, type === undefined ? { name } : { name, type: messageFromType(type) })
     this._touch()
   }
 
@@ -240,15 +242,11 @@ export class Graph {
    * callers know its outputs by name.
    */
   setOutput(index: number, value: Value): void {
-    const output = this.#outputs[index]
+    const output = this._outputs.list[index]
     if (output === undefined)
       throw errors.invalidEdit(`Graph ${errors.quote(this.name)} has no output ${index}`)
     this._scope.assertVisible(value)
-    output.value._removeOutputOf(this)
-    value._outputOf.push(this)
-    const type = value._inputInfo?.type ?? value._info?.type ?? output.info.type
-    output.info = edited<'ValueInfoProto'>(output.info, { name: value.name, type })
-    output.value = value
+    this._outputs.replace(index, output, value)
     this._touch()
   }
 
@@ -294,7 +292,7 @@ export class Graph {
     if (value._inputInfo !== undefined) value._inputInfo = renamed(value._inputInfo)
     if (value._info !== undefined) value._info = renamed(value._info)
     for (const graph of value._outputOf) {
-      graph._editOutputInfo(value, renamed)
+      graph._outputs.edit(value, renamed)
       graph._touch()
     }
     this._touch()
@@ -311,32 +309,11 @@ export class Graph {
     return this.#initializers
   }
 
-  /** @internal */
-  get _outputs(): readonly { readonly value: Value; readonly info: ValueInfo }[] {
-    return this.#outputs
-  }
-
   /** @internal Entries of value_info: initializers first, then in the order of the nodes. */
   _valueInfos(): { readonly value: Value; readonly info: ValueInfo }[] {
     const made = this.nodes.flatMap((node) => node.outputs)
     const values = new Set([...this.#inputs, ...this.#initializers, ...made])
     return [...values].flatMap((value) => (value?._info === undefined ? [] : [{ value, info: value._info }]))
-  }
-
-  /** @internal */
-  _outputInfo(value: Value): ValueInfo | undefined {
-    return this.#outputs.find((output) => output.value === value)?.info
-  }
-
-  /** @internal */
-  _editOutputInfo(value: Value, change: (info: ValueInfo) => ValueInfo): boolean {
-    let found = false
-    for (const output of this.#outputs) {
-      if (output.value !== value) continue
-      output.info = change(output.info)
-      found = true
-    }
-    return found
   }
 
   /** @internal */
@@ -363,12 +340,6 @@ export class Graph {
     this.#initializers.add(value)
   }
 
-  /** @internal */
-  _readOutput(value: Value, info: ValueInfo): void {
-    value._outputOf.push(this)
-    this.#outputs.push({ value, info })
-  }
-
   /** @internal Takes the graph out of its node: what it captured is no longer used by it. */
   _detach(): void {
     this._connect(false)
@@ -385,10 +356,7 @@ export class Graph {
   /** @internal */
   _connect(connected: boolean): void {
     this._scope.connect(connected)
-    for (const { value } of this.#outputs) {
-      if (connected) value._outputOf.push(this)
-      else value._removeOutputOf(this)
-    }
+    this._outputs.connect(connected)
     for (const node of this.nodes) node._connect(connected)
   }
 }

@@ -4,6 +4,11 @@ export interface Limits {
   readonly bytes: number
   /** Messages inside one another, 1000 at most; a subgraph takes 3. */
   readonly depth: number
+  /**
+   * Messages, strings and byte fields of the file, 16 numbers of a list counting as one: what memory a file takes beyond
+   * its own bytes.
+   */
+  readonly messages: number
   /** Nodes of all graphs together. */
   readonly nodes: number
   /** Bytes of one tensor, external ones included. */
@@ -13,6 +18,7 @@ export interface Limits {
 export const defaultLimits: Limits = {
   bytes: 2 ** 31 - 1,
   depth: 100,
+  messages: 10_000_000,
   nodes: 1_000_000,
   tensorBytes: 2 ** 33,
 }

@@ -43,16 +43,16 @@ export function readModel(bytes: Uint8Array, options: ReadOptions = {}): Model {
       throw errors.limitExceeded('bytes', 'Bytes of the model', bytes.length, all.bytes)
     // A subclass's slice() may not copy, as that of Node's Buffer doesn't: all views derive from a plain array.
     const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    return readMessage(decodeModel(plain, all.depth), external, all)
+    return readMessage(decodeModel(plain, all), external, all)
   } catch (error) {
     throw name !== undefined && error instanceof OnnxError ? error.about(name) : error
   }
 }
 
-function decodeModel(bytes: Uint8Array, depth: number): Message<'ModelProto'> {
+function decodeModel(bytes: Uint8Array, { depth, messages }: Limits): Message<'ModelProto'> {
   const guess = sniff(bytes)
   if (guess !== undefined) throw guess
-  const message = decodeMessage('ModelProto', bytes, depth)
+  const message = decodeMessage('ModelProto', bytes, depth, messages)
   if (message.graph === undefined) throw errors.missingGraph()
   if (message.ir_version === undefined) throw errors.missingIrVersion()
   return message
@@ -110,7 +110,7 @@ export function readGraph(
     const { name = '' } = info
     const value = graph.find(name)
     if (value === undefined) throw errors.missingOutput(name, graph.name)
-    graph._readOutput(value, info)
+    graph._outputs.add(value, info)
   }
   readInfos(graph, message.value_info ?? [])
   return graph
@@ -182,7 +182,7 @@ function readFunction(message: Message<'FunctionProto'>, context: ReadContext): 
   for (const name of message.output ?? []) {
     const value = graph.find(name)
     if (value === undefined) throw errors.missingOutput(name, graph.name)
-    graph._readOutput(value, { name })
+    graph._outputs.add(value, { name })
   }
   readInfos(graph, message.value_info ?? [])
   // Graphs in defaults need a node around them.

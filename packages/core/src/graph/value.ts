@@ -14,7 +14,7 @@ export interface Use {
 
 /**
  * A value of a graph: what a node makes, an input, or an initializer. An input with an initializer has a default that
- * callers may override (before IR version 4 every initializer is listed so). Values are made by their graph.
+ * callers may override, see isConstant. Values are made by their graph.
  */
 export class Value {
   readonly graph: Graph
@@ -89,9 +89,13 @@ export class Value {
     this.graph._addInitializer(this)
   }
 
-  /** Constant: has data that no caller can override. */
+  /**
+   * Has data that no caller can override. Before IR version 4 every initializer had to be listed as an input, and
+   * engines take none of them for a default (Graph::CanOverrideInitializer in onnxruntime).
+   */
   get isConstant(): boolean {
-    return (this._initializer !== undefined || this._sparse !== undefined) && this._inputInfo === undefined
+    if (this._initializer === undefined && this._sparse === undefined) return false
+    return this._inputInfo === undefined || this.graph.model.irVersion < 4
   }
 
   get isInput(): boolean {
@@ -129,7 +133,7 @@ export class Value {
       this._inputInfo = change(this._inputInfo)
       declared = true
     }
-    if (this._outputOf.length > 0) declared = this.graph._editOutputInfo(this, change) || declared
+    if (this._outputOf.length > 0) declared = this.graph._outputs.edit(this, change) || declared
     if (type === undefined) this._info = undefined
     else if (this._info !== undefined || !declared) this._info = change(this._info ?? { name: this.#name })
     this.graph._touch()
@@ -166,6 +170,6 @@ export class Value {
   }
 
   #outputInfo(): Message<'ValueInfoProto'> | undefined {
-    return this._outputOf.length > 0 ? this.graph._outputInfo(this) : undefined
+    return this._outputOf.length > 0 ? this.graph._outputs.infoOf(this) : undefined
   }
 }

@@ -126,7 +126,7 @@ class ModelWriter {
         each(graph.inputs, (value) => this.#message(number, 'ValueInfoProto', value._inputInfo ?? {}))
         return true
       case 'output':
-        each(graph._outputs, ({ info }) => this.#message(number, 'ValueInfoProto', info))
+        each(graph._outputs.list, ({ info }) => this.#message(number, 'ValueInfoProto', info))
         return true
       case 'value_info':
         this.#valueInfo(number, graph)

@@ -31,24 +31,29 @@ const MAX_DEPTH = 1000
  * checked once, and byte fields are views. Memory is proportional to the fields that are there, never to a length that
  * is claimed. Fields repeated against the schema follow protobuf: the last scalar wins, messages merge.
  * @param maxDepth how many messages may lie in one another; 1000 at most
+ * @param maxMessages how many messages, strings and byte fields there may be, 16 numbers of a list counting as one
  */
 export function decodeMessage<Name extends MessageName>(
   name: Name,
   bytes: Uint8Array,
   maxDepth: number,
+  maxMessages = Infinity,
 ): Message<Name> {
-  const decoder = new Decoder(bytes, Math.min(maxDepth, MAX_DEPTH))
+  const decoder = new Decoder(bytes, Math.min(maxDepth, MAX_DEPTH), maxMessages)
   return decoder.message(messageTypes[name], 0, 0, bytes.length, undefined) as Message<Name>
 }
 
 class Decoder {
   readonly #reader: WireReader
   readonly #maxDepth: number
+  readonly #maxMessages: number
   #depth = 0
+  #messages = 0
   /** Packed data that came in several pieces, until its message ends. */
   readonly #pieces = new Map<Draft, Map<string, Uint8Array[]>>()
 
-  constructor(bytes: Uint8Array, maxDepth: number) {
+  constructor(bytes: Uint8Array, maxDepth: number, maxMessages: number) {
+    this.#maxMessages = maxMessages
     this.#reader = new WireReader(bytes)
     this.#maxDepth = maxDepth
   }
@@ -56,6 +61,7 @@ class Decoder {
   message(type: MessageType, record: number, start: number, end: number, into: Draft | undefined): Draft {
     const reader = this.#reader
     if (++this.#depth > this.#maxDepth) throw errors.nestingTooDeep(start, this.#maxDepth)
+    this.#count(1)
     const draft: Draft = into ?? {}
     const outerEnd = reader.end
     reader.position = start
@@ -65,6 +71,7 @@ class Decoder {
       const tag = reader.tag()
       const field = type.byNumber[tag >>> 3]
       if (field === undefined) {
+        this.#count(1)
         reader.skip(tag)
         const unknown = draft.unknown as Uint8Array[] | undefined
         const raw = reader.bytes.subarray(at, reader.position)
@@ -135,6 +142,7 @@ class Decoder {
     const reader = this.#reader
     const wanted = wireTypes[scalar]
     let piece: Uint8Array
+    this.#count(1)
     if (wireType === LENGTH_DELIMITED) {
       piece = reader.view()
       const width = wanted === FIXED32 ? 4 : 8
@@ -174,8 +182,21 @@ class Decoder {
     this.#pieces.delete(draft)
   }
 
+  #count(messages: number): void {
+    this.#messages += messages
+    if (this.#messages > this.#maxMessages) {
+      throw errors.limitExceeded(
+        'messages',
+        'Messages and strings of the model',
+        Math.floor(this.#messages),
+        this.#maxMessages,
+      )
+    }
+  }
+
   #value(scalar: ScalarType): unknown {
     const reader = this.#reader
+    this.#count(wireTypes[scalar] === LENGTH_DELIMITED ? 1 : 1 / 16)
     switch (scalar) {
       case 'int32':
         return reader.int32()
