@@ -1,0 +1,190 @@
+/** What every pass of the registry promises, on every model at hand. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import {
+  applyPasses,
+  type ExternalReader,
+  encodeModel,
+  externalLocations,
+  type Model,
+  type OnnxError,
+  passes,
+  readModel,
+  recipes,
+} from '../src/index'
+import { add, body, build, floats, run, tensorType } from './build-model'
+import { packageModels } from './models'
+
+const trained = join(import.meta.dirname, '../../../test/fixtures/models')
+const trainedModels = readdirSync(trained)
+  .filter((file) => file.endsWith('.onnx'))
+  .map((file) => join(trained, file))
+
+const fromFolder =
+  (folder: string): ExternalReader =>
+  (location) => {
+    const bytes = readFileSync(join(folder, location))
+    return { byteLength: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) }
+  }
+
+const signature = (model: Model) =>
+  [model.graph.inputs, model.graph.outputs].map((values) => values.map(({ name, type }) => [name, type]))
+
+/** Models that a pass can do nothing for, or has never seen the like of. */
+const odd: Record<string, () => Model> = {
+  'an empty graph': () => build(17, {}, () => undefined),
+  'an input that is an output': () =>
+    build(17, { x: tensorType('float32', 2) }, (graph, input) => graph.addOutput(input('x'))),
+  'a constant that is an output': () =>
+    build(17, {}, (graph) =>
+      graph.addOutput(graph.addInitializer('c', floats([300], new Float32Array(300)))),
+    ),
+  'operators of another domain only': () =>
+    build(17, { x: tensorType('float32', 'n') }, (graph, input) => {
+      graph.model.opsetImports.clear()
+      graph.model.opsetImports.set('my.own', 3)
+      graph.addOutput(
+        graph.addNode({
+          opType: 'Mystery',
+          domain: 'my.own',
+          inputs: [input('x'), undefined],
+          outputs: ['', 'y'],
+        }).outputs[1]!,
+      )
+    }),
+  'initializers as inputs, in IR version 3': () =>
+    build(
+      7,
+      { x: tensorType('float32', 4, 64) },
+      (graph, input) => {
+        const weight = graph.addInput('w', tensorType('float32', 64, 64))
+        weight.initializer = floats([64, 64], new Float32Array(4096).fill(0.5))
+        graph.addOutput(add(graph, 'MatMul', [input('x'), weight], 'y'))
+      },
+      3,
+    ),
+  'tensors of zero elements and zero dimensions': () =>
+    build(17, { x: tensorType('float32', 0, 4) }, (graph, input) => {
+      const nothing = graph.addInitializer('nothing', floats([4, 0], []))
+      const scalar = graph.addInitializer('scalar', floats([], [2]))
+      graph.addOutput(add(graph, 'Mul', [add(graph, 'MatMul', [input('x'), nothing], 'm'), scalar], 'y'))
+    }),
+  'a branch that gives a constant': () =>
+    build(17, { flag: tensorType('bool') }, (graph, input) => {
+      const choice = graph.addNode({ opType: 'If', inputs: [input('flag')], outputs: ['y'] })
+      for (const name of ['then_branch', 'else_branch']) {
+        body(choice, name, (inside) => [
+          inside.addInitializer(`${name}_c`, floats([20, 20], new Float32Array(400).fill(1))),
+        ])
+      }
+      graph.addOutput(choice.outputs[0]!)
+    }),
+}
+
+const models: [string, () => Model][] = [
+  ...[...trainedModels, ...packageModels].map((file): [string, () => Model] => {
+    const bytes = readFileSync(file)
+    return [basename(file), () => readModel(bytes, { external: fromFolder(dirname(file)) })]
+  }),
+  ...Object.entries(odd),
+]
+
+describe.each([...passes.keys()])('%s', (name) => {
+  it.each(models)(
+    'leaves %s valid, with its inputs and outputs, and is done after one run',
+    async (_, read) => {
+      const model = read()
+      const before = signature(model)
+      const { changed, skipped } = await run(model, name)
+      expect(Number.isInteger(changed) && changed >= 0).toBe(true)
+      for (const { node, reason } of skipped)
+        expect([typeof node, reason.length > 5]).toEqual(['string', true])
+      const written = readModel(encodeModel(model))
+      expect(signature(written)).toEqual(before)
+      expect(await run(written, name)).toMatchObject({ changed: 0 })
+    },
+  )
+
+  it('refuses options that it does not have, and names the nearest', async () => {
+    const [known] = Object.keys(passes.get(name)!.options)
+    const wrong = known === undefined ? 'nothing' : `${known}s`
+    const error = await applyPasses(odd['an empty graph']!(), [
+      { pass: name, options: { [wrong]: 1 } },
+    ]).catch((reason) => reason)
+    expect((error as OnnxError).code).toBe('ONNX_UNKNOWN_OPTION')
+    expect((error as OnnxError).message).toContain(
+      known === undefined ? 'There are: none' : `Did you mean "${known}"?`,
+    )
+  })
+
+  it('says its name, version and defaults', () => {
+    const pass = passes.get(name)!
+    expect(pass.name).toBe(name)
+    expect(pass.version).toBeGreaterThan(0)
+    for (const [key, choices] of Object.entries(pass.choices ?? {}))
+      expect(choices).toContain(pass.options[key])
+  })
+})
+
+describe('applyPasses', () => {
+  const failure = async (pass: string, options?: Record<string, unknown>) =>
+    (await applyPasses(odd['an empty graph']!(), [
+      options === undefined ? { pass } : { pass, options },
+    ]).catch((reason) => reason)) as OnnxError
+
+  it('names the nearest pass', async () => {
+    const error = await failure('quantize-weight')
+    expect([error.code, error.message]).toEqual([
+      'ONNX_UNKNOWN_PASS',
+      'There is no pass "quantize-weight". Did you mean "quantize-weights"?',
+    ])
+    expect((await failure('zzz')).message).toContain('There are: fold-constants,')
+  })
+
+  it.each([
+    ['quantize-weights', { bits: 3 }, 'It must be 8.'],
+    ['quantize-weights', { bits: '8' }, 'It must be 8.'],
+    ['quantize-weights', { keep: 'a' }, 'It must be an array of strings.'],
+    ['quantize-weights', { minElements: -1 }, 'It must be a number from 0 on.'],
+    ['float16', { mode: 'compute' }, 'It must be "storage".'],
+    ['upgrade-opset', { to: 99 }, 'It must be 7 or 8 or 9'],
+    ['dedupe-initializers', { transposed: 'yes' }, 'It must be a boolean.'],
+  ])('says what the option of %s must be: %j', async (pass, options, cure) => {
+    const error = await failure(pass, options)
+    expect(error.code).toBe('ONNX_INVALID_OPTION')
+    expect(error.cure).toContain(cure)
+  })
+
+  it('looks at all steps before the first one runs', async () => {
+    const model = readModel(readFileSync(join(trained, 'digits_script.onnx')))
+    const before = encodeModel(model)
+    const steps = [{ pass: 'fold-constants' }, { pass: 'nonsense' }]
+    await expect(applyPasses(model, steps)).rejects.toThrow('There is no pass "nonsense"')
+    expect(encodeModel(model)).toEqual(before)
+  })
+
+  it('takes an option that is undefined for one that is not given', async () => {
+    expect(
+      await applyPasses(odd['an empty graph']!(), [{ pass: 'float16', options: { mode: undefined } }]),
+    ).toHaveLength(1)
+  })
+})
+
+describe.each([...recipes])('recipe %s', (_, steps) => {
+  it.each(models)(
+    'makes %s no larger, self-contained, and the same bytes every time',
+    async (_name, read) => {
+      const convert = async () => {
+        const model = read()
+        const results = await applyPasses(model, steps)
+        expect(results.map(({ pass }) => pass)).toEqual(steps.map(({ pass }) => pass))
+        return encodeModel(model)
+      }
+      const variant = await convert()
+      expect(variant.length).toBeLessThanOrEqual(encodeModel(read()).length + 16)
+      expect(externalLocations(readModel(variant))).toEqual([])
+      expect(Buffer.from(variant).equals(await convert())).toBe(true)
+    },
+  )
+})
