@@ -26,7 +26,7 @@ const int8 = (options: Readonly<Record<string, unknown>>): readonly Step[] => [
 /**
  * Named arrays of passes: what a build may make of a model, from the most exact to the smallest. `int8-spared` leaves the
  * weights that add most noise for their bytes in float16: on PP-OCR detection 16 % more bytes than `int8` and 10 dB less
- * noise (bench/recipes.mjs).
+ * noise (test/passes-models.test.ts).
  */
 export const recipes: ReadonlyMap<string, readonly Step[]> = new Map([
   ['float32', [...cleaning, strip]],
