@@ -162,12 +162,12 @@ class ModelWriter {
   #node(number: number, node: Node): void {
     if (!this.#isStale(node) && copyRecord(number, node._message, this.#out)) return
     const mark = this.#out.byteLength
-    const names = (values: Node['inputs']) =>
-      values.length === 0 ? undefined : values.map((value) => value?.name ?? '')
-    const current = edited(node._message, { input: names(node.inputs), output: names(node.outputs) })
-    encodeMessage('NodeProto', current, this.#out, (field) => {
-      if (field.name !== 'attribute') return false
-      each([...node.attributes()], (attribute) => this.#attribute(field.number, attribute))
+    encodeMessage('NodeProto', node._message, this.#out, (field) => {
+      if (field.name === 'input') each(node.inputs, (value) => this.#string(field.number, value?.name))
+      else if (field.name === 'output') each(node.outputs, (value) => this.#string(field.number, value?.name))
+      else if (field.name === 'attribute')
+        each([...node.attributes()], (attribute) => this.#attribute(field.number, attribute))
+      else return false
       return true
     })
     this.#out.header(number, mark)
@@ -275,6 +275,12 @@ class ModelWriter {
     else this.#out.bytes(tensor.bytes())
     this.#out.header(number, mark)
     return true
+  }
+
+  #string(number: number, text = ''): void {
+    const mark = this.#out.byteLength
+    this.#out.string(text)
+    this.#out.header(number, mark)
   }
 
   #message<Name extends MessageName>(number: number, name: Name, message: Message<Name>): void {

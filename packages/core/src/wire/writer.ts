@@ -11,6 +11,8 @@ export type Chunk = Uint8Array | LazyBytes
 
 /** Up to this length bytes are copied together; longer ones stay views of where they lie. */
 const COPY_LIMIT = 1024
+/** Below this, writing characters one by one beats TextEncoder. */
+const SHORT = 64
 const FIRST_BUFFER = 1024
 const LAST_BUFFER = 65_536
 
@@ -86,8 +88,26 @@ export class BackwardWriter {
     this.byteLength += 8
   }
 
+  /** UTF-8, without a length. */
   string(text: string): void {
-    this.bytes(encodeUtf8(text))
+    const { length } = text
+    if (length > SHORT) {
+      this.bytes(encodeUtf8(text))
+      return
+    }
+    // Most strings are short names in ASCII.
+    this.#reserve(length)
+    let at = this.#start
+    for (let i = length - 1; i >= 0; i--) {
+      const code = text.charCodeAt(i)
+      if (code >= 0x80) {
+        this.bytes(encodeUtf8(text))
+        return
+      }
+      this.#buffer[--at] = code
+    }
+    this.#start = at
+    this.byteLength += length
   }
 
   /** Bytes as they are, without a length. */
