@@ -13,6 +13,7 @@ it('weighs under 4 kB compressed, without onnxruntime', async () => {
     external: ['onnxruntime-common'],
     minify: true,
     write: false,
+    clean: false, // Of packages/runtime/dist, which other tests import.
     clean: false,
     dts: false,
     logLevel: 'error',
