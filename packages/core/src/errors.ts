@@ -234,11 +234,11 @@ export const invalidAttribute = (name: string, node: string, problem: string) =>
     node,
   })
 
-export const unsafeInteger = (what: string, value: bigint | number) =>
+export const unsafeInteger = (what: string, value: bigint | number, cure = invalid) =>
   new OnnxError({
     code: 'ONNX_UNSAFE_INTEGER',
     message: `${what} is ${value}, more than a JavaScript number holds exactly`,
-    cure: 'Read it as bigint: attribute(name).value keeps it exact.',
+    cure,
   })
 
 export const unknownDataType = (code: number | string, tensor?: string) =>

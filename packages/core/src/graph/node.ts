@@ -211,6 +211,7 @@ export class Node {
     throw errors.unsafeInteger(
       `The attribute ${errors.quote(name)} of node ${errors.quote(this.label)}`,
       value,
+      'attribute(name).value holds it exactly, as bigint.',
     )
   }
 

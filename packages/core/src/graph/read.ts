@@ -13,6 +13,7 @@ import { readAttribute } from './read-attribute'
 import { sniff } from './sniff'
 import { sparseFromMessage } from './sparse-tensor'
 import { Tensor } from './tensor'
+import { typeFromMessage } from './value-type'
 
 export interface ReadOptions {
   /** Opens external data files; without it, tensors in them can't be read. */
@@ -96,6 +97,8 @@ export function readGraph(
     if (made.external !== undefined) markExternal(graph)
     return made
   }
+  checkTypes(message.input)
+  checkTypes(message.output)
   for (const info of message.input ?? []) graph._readInput(info.name ?? '', info)
   for (const each of message.initializer ?? []) {
     graph._readInitializer(named(each.name, graph), tensor(each), undefined)
@@ -153,6 +156,7 @@ export function labelOf({ name = '', op_type = '', output = [] }: Message<'NodeP
 }
 
 function readInfos(graph: Graph, infos: readonly Message<'ValueInfoProto'>[]): void {
+  checkTypes(infos)
   const stray: Message<'ValueInfoProto'>[] = []
   for (const info of infos) {
     const value = graph._scope.own(info.name ?? '')
@@ -160,6 +164,11 @@ function readInfos(graph: Graph, infos: readonly Message<'ValueInfoProto'>[]): v
     else value._info = info
   }
   graph._strayInfos = stray
+}
+
+/** Types are made when they are asked for; that they can be is made sure of here. */
+function checkTypes(infos: readonly Message<'ValueInfoProto'>[] = []): void {
+  for (const { type } of infos) if (type !== undefined) typeFromMessage(type)
 }
 
 /** Marks everything around a graph that holds an external tensor. */

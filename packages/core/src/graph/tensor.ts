@@ -193,7 +193,11 @@ export class Tensor {
       throw errors.wrongDataType(this.sourceName, this.dataType, 'integers')
     return this.elements().map((element) => {
       if (typeof element === 'number') return element
-      throw errors.unsafeInteger(`An element of tensor ${errors.quote(this.sourceName)}`, element)
+      throw errors.unsafeInteger(
+        `An element of tensor ${errors.quote(this.sourceName)}`,
+        element,
+        'elements() gives it exactly, as bigint.',
+      )
     })
   }
 }
