@@ -51,7 +51,13 @@ export function absMaxPerChannel(data: Float32Array, layout: ChannelLayout): Flo
       }
     }
   } else {
-    for (let row = 0; row < outer; row++) absMaxRow(bits, row * channels * inner, maxima, inner)
+    const absMax = inner === 1 ? absMaxSingles : absMaxGroups
+    const step = Math.ceil(RUN / inner)
+    for (let row = 0; row < outer; row++) {
+      for (let from = 0; from < channels; from += step) {
+        absMax(bits, (row * channels + from) * inner, maxima, from, Math.min(channels, from + step), inner)
+      }
+    }
   }
   for (let channel = 0; channel < channels; channel++) {
     if ((maxima[channel] as number) >= INFINITY_BITS) maxima[channel] = 0x7fc00000
@@ -83,15 +89,34 @@ function absMaxBits(bits: Int32Array, start: number, end: number): number {
   return Math.max(a, b, c, d)
 }
 
-function absMaxRow(bits: Int32Array, start: number, maxima: Int32Array, inner: number): void {
+/** Channels `from` to `to` that lie one after the other, each with `inner` neighbours. */
+function absMaxGroups(
+  bits: Int32Array,
+  start: number,
+  maxima: Int32Array,
+  from: number,
+  to: number,
+  inner: number,
+): void {
   let index = start
-  for (let channel = 0; channel < maxima.length; channel++) {
+  for (let channel = from; channel < to; channel++) {
     let max = maxima[channel] as number
-    for (const end = index + inner; index < end; index++) {
+    const end = index + inner
+    while (index < end) {
       const magnitude = (bits[index] as number) & 0x7fffffff
       if (magnitude > max) max = magnitude
+      index++
     }
     maxima[channel] = max
+  }
+}
+
+/** The same for one element each. */
+function absMaxSingles(bits: Int32Array, start: number, maxima: Int32Array, from: number, to: number): void {
+  const shift = start - from
+  for (let channel = from; channel < to; channel++) {
+    const magnitude = (bits[shift + channel] as number) & 0x7fffffff
+    if (magnitude > (maxima[channel] as number)) maxima[channel] = magnitude
   }
 }
 
@@ -105,7 +130,12 @@ const SMALLEST_NORMAL = 2 ** -126
  * @param maxima largest magnitude per channel, finite
  */
 export function symmetricScales(maxima: Float32Array): Float32Array {
-  return maxima.map((max) => (max / 127 < SMALLEST_NORMAL ? 1 : max / 127))
+  const scales = new Float32Array(maxima.length)
+  for (let channel = 0; channel < scales.length; channel++) {
+    const scale = (maxima[channel] as number) / 127
+    scales[channel] = scale < SMALLEST_NORMAL ? 1 : scale
+  }
+  return scales
 }
 
 /**
@@ -123,8 +153,9 @@ const roundedBits = new Int32Array(rounded.buffer)
 export function quantizeInt8(data: Float32Array, layout: ChannelLayout, scales: Float32Array): Int8Array {
   const { outer, channels, inner } = layout
   const quantized = new Int8Array(data.length)
-  // Not from(): with a mapping it takes as long as the rest.
-  const factors = new Float64Array(scales).map((scale) => 1 / scale)
+  const factors = new Float64Array(scales.length)
+  for (let channel = 0; channel < factors.length; channel++)
+    factors[channel] = 1 / (scales[channel] as number)
   if (inner >= LONG) {
     const words = new Int32Array(quantized.buffer, 0, data.length >>> 2)
     for (let row = 0, start = 0; row < outer; row++) {
@@ -137,7 +168,14 @@ export function quantizeInt8(data: Float32Array, layout: ChannelLayout, scales: 
       }
     }
   } else {
-    for (let row = 0; row < outer; row++) quantizeRow(data, quantized, row * channels * inner, factors, inner)
+    const quantize = inner === 1 ? quantizeSingles : quantizeGroups
+    const step = Math.ceil(RUN / inner)
+    for (let row = 0; row < outer; row++) {
+      for (let from = 0; from < channels; from += step) {
+        const to = Math.min(channels, from + step)
+        quantize(data, quantized, (row * channels + from) * inner, factors, from, to, inner)
+      }
+    }
   }
   return quantized
 }
@@ -171,20 +209,40 @@ function quantizeRun(
   }
 }
 
-/** A scale for every few neighbours, or for each element where the channel is the last axis. */
-function quantizeRow(
+/** Channels `from` to `to` that lie one after the other, each with `inner` neighbours. */
+function quantizeGroups(
   data: Float32Array,
   quantized: Int8Array,
   start: number,
   factors: Float64Array,
+  from: number,
+  to: number,
   inner: number,
 ): void {
   let index = start
-  for (let channel = 0; channel < factors.length; channel++) {
+  for (let channel = from; channel < to; channel++) {
     const factor = factors[channel] as number
-    for (const end = index + inner; index < end; index++) {
+    const end = index + inner
+    while (index < end) {
       quantized[index] = saturate(((data[index] as number) * factor + ROUND - ROUND) | 0)
+      index++
     }
+  }
+}
+
+/** The same for one element each: the channel is the last axis. */
+function quantizeSingles(
+  data: Float32Array,
+  quantized: Int8Array,
+  start: number,
+  factors: Float64Array,
+  from: number,
+  to: number,
+): void {
+  const shift = start - from
+  for (let channel = from; channel < to; channel++) {
+    const value = (data[shift + channel] as number) * (factors[channel] as number)
+    quantized[shift + channel] = saturate((value + ROUND - ROUND) | 0)
   }
 }
 
