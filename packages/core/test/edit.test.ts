@@ -309,6 +309,12 @@ describe('an edit', () => {
     expect(read.graph.find('x')?.type).toMatchObject({ dataType: 'float16', shape: [1, undefined, 'M'] })
     expect(read.graph.find('chosen')?.type).toEqual(float(2))
     check()
+    value(model, 'list').docString = ''
+    value(model, 'z').setMetadata([['k', 'v']])
+    check()
+    const noted = readModel(encodeModel(model, { external: 'keep' })).graph
+    expect(noted.find('list')?.docString).toBe('')
+    expect([...(noted.find('z')?.metadata ?? [])]).toEqual([['k', 'v']])
     expect(graph.clearValueInfo()).toBe(3)
     expect(value(model, 'chosen').type).toBeUndefined()
     check()

@@ -1,6 +1,7 @@
 import * as errors from '../errors'
 import { edited, type Message } from '../onnx/message'
 import type { Graph } from './graph'
+import { metadataEntries, metadataOf } from './metadata'
 import type { Node } from './node'
 import type { SparseTensor } from './sparse-tensor'
 import type { Tensor } from './tensor'
@@ -115,8 +116,8 @@ export class Value {
 
   /** As declared (inputs, outputs, value_info), or that of its data; undefined where the model doesn't say. */
   get type(): ValueType | undefined {
-    const info = this._inputInfo ?? this.#outputInfo() ?? this._info
-    const declared = info?.type && typeFromMessage(info.type)
+    const message = this._inputInfo?.type ?? this.#outputInfo()?.type ?? this._info?.type
+    const declared = message && typeFromMessage(message)
     if (declared !== undefined) return declared
     const constant = this._initializer
     if (constant !== undefined) return { kind: 'tensor', dataType: constant.dataType, shape: constant.dims }
@@ -126,21 +127,28 @@ export class Value {
 
   /** Sets the declared type; undefined takes it out, value_info and all. */
   set type(type: ValueType | undefined) {
-    const message = type && messageFromType(type)
-    const change = (info: Message<'ValueInfoProto'>) => edited<'ValueInfoProto'>(info, { type: message })
-    let declared = false
-    if (this._inputInfo !== undefined) {
-      this._inputInfo = change(this._inputInfo)
-      declared = true
-    }
-    if (this._outputOf.length > 0) declared = this.graph._outputs.edit(this, change) || declared
+    const declared = this.isInput || this.#outputInfo() !== undefined
     if (type === undefined) this._info = undefined
-    else if (this._info !== undefined || !declared) this._info = change(this._info ?? { name: this.#name })
-    this.graph._touch()
+    else if (!declared) this._info ??= { name: this.#name }
+    this.#editInfos({ type: type && messageFromType(type) })
   }
 
+  /** Of its entry in inputs, outputs or value_info; a value without an entry has none. */
   get docString(): string {
-    return (this._inputInfo ?? this.#outputInfo() ?? this._info)?.doc_string ?? ''
+    return this.#declared?.doc_string ?? ''
+  }
+
+  set docString(text: string) {
+    this.#editInfos({ doc_string: text === '' ? undefined : text })
+  }
+
+  /** metadata_props of its entry in inputs, outputs or value_info; a value without an entry has none. */
+  get metadata(): ReadonlyMap<string, string> {
+    return metadataOf(this.#declared?.metadata_props)
+  }
+
+  setMetadata(entries: Iterable<readonly [string, string]>): void {
+    this.#editInfos({ metadata_props: metadataEntries(entries) })
   }
 
   /**
@@ -167,6 +175,22 @@ export class Value {
   /** @internal */
   _removeOutputOf(graph: Graph): void {
     this._outputOf.splice(this._outputOf.indexOf(graph), 1)
+  }
+
+  get #declared(): Message<'ValueInfoProto'> | undefined {
+    return this._inputInfo ?? this.#outputInfo() ?? this._info
+  }
+
+  /** Changes its entries, wherever it has one. */
+  #editInfos(changes: Parameters<typeof edited<'ValueInfoProto'>>[1]): void {
+    const change = (info: Message<'ValueInfoProto'>) => edited<'ValueInfoProto'>(info, changes)
+    if (this._inputInfo !== undefined) this._inputInfo = change(this._inputInfo)
+    if (this._info !== undefined) this._info = change(this._info)
+    this.graph._touch()
+    for (const graph of this._outputOf) {
+      graph._outputs.edit(this, change)
+      graph._touch()
+    }
   }
 
   #outputInfo(): Message<'ValueInfoProto'> | undefined {
