@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { encodeModel, type Graph, type Node, printModel, readModel, Tensor, type Value } from '../src/index'
+import { digest, equalBytes, orderlessDigest } from '../src/passes/same-bytes'
 import { add, body, build, floats, int, intList, ints, run, tensorType } from './build-model'
 import { float, runModel } from './engine'
 import { weights } from './random'
@@ -99,6 +100,7 @@ describe('eliminate-identity', () => {
       const transposed = add(graph, 'Transpose', [dropout], 'transposed', { perm: intList(0, 1) })
       const one = add(graph, 'Concat', [transposed], 'one', { axis: int(0) })
       const tanh = add(graph, 'Tanh', [one], 'tanh')
+      tanh.type = tensorType('float32', 'n', 4)
       graph.addOutput(add(graph, 'Identity', [tanh], 'y'), x)
       graph.addOutput(add(graph, 'Identity', [input('x')], 'same'), x)
     })
@@ -148,7 +150,7 @@ describe('eliminate-identity', () => {
     })
     expect(await run(model, 'eliminate-identity')).toMatchObject({
       changed: 1,
-      skipped: [{ node: 'given_node' }],
+      skipped: [{ node: 'given_node', reason: 'makes an output of what the graph is given' }],
     })
     const [thenBranch, elseBranch] = model.graph.nodes[1]!.subgraphs()
     expect([opTypes(thenBranch!), opTypes(elseBranch!)]).toEqual([['Identity'], ['Neg']])
@@ -259,6 +261,52 @@ describe('dedupe-initializers', () => {
     })
     expect(await run(model, 'dedupe-initializers')).toMatchObject({ changed: 0 })
     expect(await run(model, 'dedupe-initializers', { minBytes: 0 })).toMatchObject({ changed: 1 })
+  })
+})
+
+describe('the digest of dedupe-initializers', () => {
+  /** One step of the digest's lane for even words. */
+  const step = (state: number, word: number) => {
+    const mixed = Math.imul(state ^ word, 0x01000193)
+    return mixed ^ (mixed >>> 15)
+  }
+
+  /** 32 words whose digest is the same for every `first`: the third word undoes what the first one did. */
+  function colliding(first: number): Int32Array {
+    const words = new Int32Array(32).fill(7)
+    words[0] = first
+    words[2] = 7 ^ step(0x811c9dc5, 7) ^ step(0x811c9dc5, first)
+    return words
+  }
+
+  it('is not the last word: tensors whose digests collide stay apart', async () => {
+    const [a, b] = [colliding(1), colliding(2)].map((words) => new Uint8Array(words.buffer))
+    expect(digest(a!)).toBe(digest(b!))
+    const model = build(17, { x: tensorType('float32', 32) }, (graph, input) => {
+      const first = graph.addInitializer('a', Tensor.fromBytes('float32', [32], a!))
+      const second = graph.addInitializer('b', Tensor.fromBytes('float32', [32], b!))
+      graph.addOutput(add(graph, 'Add', [add(graph, 'Add', [input('x'), first], 's'), second], 'y'))
+    })
+    expect(await run(model, 'dedupe-initializers')).toMatchObject({ changed: 0 })
+  })
+
+  it('sees every byte, wherever the bytes begin', () => {
+    const bytes = Uint8Array.from({ length: 64 }, (_, index) => index * 37)
+    for (const length of [0, 1, 7, 8, 23]) {
+      const original = bytes.subarray(1, 1 + length)
+      const copy = original.slice()
+      expect([digest(copy), orderlessDigest(copy), equalBytes(original, copy)]).toEqual([
+        digest(original),
+        orderlessDigest(original),
+        true,
+      ])
+      for (let index = 0; index < length; index++) {
+        copy[index]! ^= 0x40
+        expect([digest(copy) === digest(original), equalBytes(original, copy)]).toEqual([false, false])
+        copy[index]! ^= 0x40
+      }
+    }
+    expect(equalBytes(bytes, bytes.subarray(1))).toBe(false)
   })
 })
 

@@ -84,6 +84,10 @@ function bypass(node: Node, input: Value, output: Value): string | undefined {
   for (const { index } of slots) graph.setOutput(index, input)
   graph.removeNode(node)
   input.name = name
-  if (type !== undefined) input.type = type
+  if (type !== undefined) {
+    // What was recorded about the value before goes first, or it would be written beside the output's own type.
+    input.type = undefined
+    input.type = type
+  }
   return undefined
 }
