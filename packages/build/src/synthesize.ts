@@ -2,6 +2,7 @@ import type { ValueSignature } from '@unplugin-onnx/runtime'
 import { arrayOfNumbers, type DenseArray, type Feeds, isNumeric, sizeOf } from './arrays'
 import { type InputKind, kindOf } from './input-kind'
 import type { NormalizedOptions } from './options'
+import { pictureOf } from './picture'
 import { type Random, seededRandom } from './random'
 
 export type Overrides = NormalizedOptions['inputs']
@@ -182,30 +183,11 @@ function contentOf(
       return each(() => Math.floor(random.uniform() * Math.max(1, vocabulary ?? 2)))
     case 'audio':
       return each((index) => 0.05 * random.normal() + 0.1 * Math.sin(index * (0.02 + 0.03 * sample)))
-    case 'image': {
-      const picture = imageOf(dims, sample, random)
-      return input.type.startsWith('float') ? picture : picture.map((value) => Math.round(255 * value))
-    }
+    case 'image':
+      return pictureOf(dims, sample, random, !input.type.startsWith('float'))
     case 'values':
       return each(() => random.normal())
   }
-}
-
-/** Values in [0, 1]: noise, waves, coloured blocks, or noise of low contrast. Layout doesn't matter to them. */
-function imageOf(dims: readonly number[], sample: number, random: Random): Float64Array {
-  const width = dims[3] ?? 1
-  const height = dims[2] ?? 1
-  const blocks = Array.from({ length: 64 }, () => random.uniform())
-  return Float64Array.from({ length: sizeOf(dims) }, (_, index) => {
-    const x = index % width
-    const y = Math.floor(index / width) % height
-    const plane = Math.floor(index / (width * height))
-    if (sample % 4 === 0) return random.uniform()
-    if (sample % 4 === 1) return 0.5 + 0.25 * Math.sin(x / 9 + plane) + 0.25 * Math.sin(y / 7)
-    if (sample % 4 === 2)
-      return blocks[(Math.floor(x / 16) * 7 + Math.floor(y / 12) * 13 + plane * 5) % 64] ?? 0
-    return 0.4 + 0.2 * random.uniform()
-  })
 }
 
 function arrayFrom(

@@ -1,15 +1,16 @@
-import type { Feeds } from '../arrays'
-import { sizeOf } from '../arrays'
+import { Agreement } from '../accuracy'
+import { type DenseArray, type Feeds, numbersOf, sizeOf } from '../arrays'
 import { type CalibrationFile, maxElements, readCalibration } from '../calibration'
 import { type EngineSession, openModel } from '../engine'
 import type { EnginePackage } from '../engine-package'
 import { errors } from '../errors'
 import { resolveExternal } from '../external'
 import { sha256 } from '../hash'
+import { seededRandom } from '../random'
 import { readBytes } from '../read-bytes'
 import { chooseShapes, fillInputs, type Overrides, shapeAttempts, synthesizedSamples } from '../synthesize'
 import { engineProblem } from './engine-problem'
-import { saveSample } from './samples'
+import { type Sample, saveSample } from './samples'
 import type { Inspection, ModelFile, SourceRun } from './task'
 
 export type Step = (done: number, total: number) => void
@@ -88,15 +89,24 @@ async function onSynthesized(
   let first: unknown
   for (let attempt = 0; attempt < shapeAttempts; attempt++) {
     try {
-      const feeds = synthesized(inspection, overrides, {}, attempt, 0)
-      const elements = Object.values(feeds).reduce((sum, { dims }) => sum + sizeOf(dims), 0)
-      const count = Math.max(1, Math.min(synthesizedSamples, Math.floor(maxElements / Math.max(1, elements))))
-      for (let sample = 0; sample < count; sample++) {
-        const each = sample === 0 ? feeds : synthesized(inspection, overrides, {}, attempt, sample)
-        saveSample(work, engine, sample, { feeds: each, outputs: await run(each) })
-        step(sample + 1, count)
+      const made = (sample: number) => synthesized(inspection, overrides, {}, attempt, sample)
+      const elements = Object.values(made(0)).reduce((sum, { dims }) => sum + sizeOf(dims), 0)
+      const wanted = Math.max(
+        1,
+        Math.min(synthesizedSamples, Math.floor(maxElements / Math.max(1, elements))),
+      )
+      // Samples that tell nothing are passed over, unless there are no others.
+      const spare: Sample[] = []
+      let samples = 0
+      for (let sample = 0; sample < 2 * wanted && samples < wanted; sample++) {
+        const feeds = made(sample)
+        const outputs = await run(feeds)
+        if (await tells(feeds, outputs, run)) saveSample(work, engine, samples++, { feeds, outputs })
+        else spare.push({ feeds, outputs })
+        step(Math.min(sample + 1, wanted), wanted)
       }
-      return { ok: true, source: 'synthesized', samples: count }
+      if (samples === 0) for (const each of spare.slice(0, wanted)) saveSample(work, engine, samples++, each)
+      return { ok: true, source: 'synthesized', samples }
     } catch (cause) {
       first ??= cause
     }
@@ -105,6 +115,30 @@ async function onSynthesized(
     ok: false,
     reason: `the source does not run in ${name} on synthesized inputs: ${await engineProblem(first)}`,
   }
+}
+
+/** Below this many dB, float32 rounding alone is within reach of what an accuracy budget asks for. */
+const steadyDecibels = 60
+
+/**
+ * Whether agreement on a sample means something: the source gives more than zeros, and answers a change of its inputs by
+ * one part in a million with one of about that size. A detector that sees nothing gives its rounding errors instead.
+ */
+async function tells(feeds: Feeds, outputs: Feeds, run: (feeds: Feeds) => Promise<Feeds>): Promise<boolean> {
+  if (!Object.values(outputs).some((output) => numbersOf(output).some((value) => value !== 0))) return false
+  const random = seededRandom('nudge')
+  const nudged = Object.fromEntries(
+    Object.entries(feeds).map(([name, array]): [string, DenseArray] => {
+      if (array.type !== 'float32') return [name, array]
+      const data = Float32Array.from(
+        numbersOf(array),
+        (value) => value * (random.uniform() < 0.5 ? 1 - 1e-6 : 1 + 1e-6),
+      )
+      return [name, { ...array, data }]
+    }),
+  )
+  const agreement = new Agreement(new Set())
+  return agreement.add(outputs, await run(nudged)) === undefined && agreement.result().sqnr >= steadyDecibels
 }
 
 /** All inputs that have to be fed and that `given` leaves open. */
