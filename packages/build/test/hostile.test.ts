@@ -22,6 +22,10 @@ const put = (name: string, content: string | Uint8Array): string => {
   writeFileSync(join(folder, name), content)
   return name
 }
+const newFolder = (name: string): string => {
+  mkdirSync(join(folder, name))
+  return name
+}
 const model = readFileSync(join(fixtures, 'digits_mlp.onnx'))
 const external = readFileSync(join(fixtures, 'digits_ext.onnx'))
 
@@ -46,12 +50,7 @@ describe('a file that is no model', () => {
   const lfs = `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 4745517\n`
   const cases: readonly (readonly [string, string, () => string, string])[] = [
     ['is missing', 'ONNX_MODEL_NOT_FOUND', () => 'no-such.onnx', 'There is no such file'],
-    [
-      'is a folder',
-      'ONNX_MODEL_NOT_A_FILE',
-      () => dirname(put(join(folderIn('dir.onnx'), 'x'), '')),
-      'no file',
-    ],
+    ['is a folder', 'ONNX_MODEL_NOT_A_FILE', () => newFolder('dir.onnx'), 'no file'],
     ['is empty', 'ONNX_EMPTY_FILE', () => put('empty.onnx', ''), 'empty'],
     ['is an LFS pointer', 'ONNX_LFS_POINTER', () => put('lfs.onnx', lfs), 'git lfs pull'],
     [
@@ -116,9 +115,9 @@ describe('external data', () => {
   it('is not read from outside of the folder of the model', async () => {
     mkdirSync(join(folder, 'deeper'))
     copyFileSync(join(fixtures, 'digits_ext.onnx.data'), join(folder, 'secret.bin'))
-    symlinkSync('../secret.bin', join(folder, 'deeper', 'link-to-the-secret-'))
-    for (const location of ['../../../etc/passwdx', '/etc/passwd000000000', 'C:\\windows\\win.ini\\']) {
-      expect((await failure(withLocation(location))).code, location).toBe('ONNX_EXTERNAL_DATA_ESCAPES')
+    for (const location of ['../../../etc/passwd', '/etc/passwd', 'C:\\windows\\win.ini']) {
+      const padded = location.padEnd('digits_ext.onnx.data'.length, 'x')
+      expect((await failure(withLocation(padded))).code, padded).toBe('ONNX_EXTERNAL_DATA_ESCAPES')
     }
     const linked = Buffer.from(external)
       .toString('latin1')

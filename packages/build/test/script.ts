@@ -4,6 +4,8 @@ import { spawn } from 'node:child_process'
 export function runScript(script: string): Promise<unknown> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    // pnpm's own commands add every installed package to the path of modules.
+    env: { ...process.env, NODE_PATH: '' },
   })
   let output = ''
   child.stdout.on('data', (chunk) => {

@@ -79,7 +79,7 @@ describe('worker processes', () => {
     await atWork
     await converter.close()
     await conversion
-    await vi.waitFor(() => expect(alive()).toEqual([]))
+    await vi.waitFor(() => expect(alive()).toHaveLength(0))
     await expect(converter.convert(join(fixtures, 'digits_mlp.onnx'))).rejects.toMatchObject({
       code: 'ONNX_CONVERTER_CLOSED',
     })
@@ -89,7 +89,7 @@ describe('worker processes', () => {
     const converter = converterWith({})
     await converter.convert(model)
     expect(alive().length).toBeGreaterThan(0)
-    await vi.waitFor(() => expect(alive()).toEqual([]), 10_000)
+    await vi.waitFor(() => expect(alive()).toHaveLength(0), 10_000)
     await converter.convert(join(fixtures, 'digits_mlp.onnx'))
   })
 

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import type { Manifest } from '@unplugin-onnx/runtime'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Agreement } from '../src/accuracy'
+import type { Feeds } from '../src/arrays'
+import { readCalibration } from '../src/calibration'
+import { openModel } from '../src/engine'
+import { findEngine } from '../src/engine-package'
+import { resolveExternal } from '../src/external'
+import { budgets, type Conversion, createConverter } from '../src/index'
+import { chooseShapes, fillInputs } from '../src/synthesize'
+import { calibrationOf, ocrTrio, packageRoot, sileroTrio, temporaryFolder, trained } from './models'
+
+const converter = createConverter({ root: packageRoot, cacheDir: join(temporaryFolder(), 'cache') })
+afterAll(() => converter.close())
+
+const targets = ['webgpu', 'wasm', 'node']
+const conversions = new Map<string, Conversion>()
+const models = [...trained, ...ocrTrio, ...sileroTrio]
+
+describe.each(models.map((file) => [basename(file), file] as const))('%s', (name, file) => {
+  beforeAll(async () => {
+    const calibration = calibrationOf(file)
+    conversions.set(file, await converter.convert(file, { targets, ...(calibration ? { calibration } : {}) }))
+  })
+  const conversion = () => conversions.get(file)!
+
+  it('has a variant for every target, smaller than the source and within the budget', () => {
+    const { variants, source } = conversion().manifest
+    expect(variants.map((variant) => variant.target)).toEqual(targets)
+    for (const { bytes, accuracy, brotliBytes } of variants) {
+      expect(bytes).toBeLessThan(source.bytes)
+      expect(brotliBytes).toBeLessThan(source.brotliBytes)
+      expect(accuracy.sqnr).toBeGreaterThanOrEqual(budgets.balanced.sqnr)
+      expect(accuracy.cosine).toBeGreaterThanOrEqual(budgets.balanced.cosine)
+    }
+  })
+
+  it('names a reason for every candidate, chosen or not', () => {
+    const { candidates, variants } = conversion().manifest
+    for (const { target, recipe } of variants) {
+      const own = candidates.filter((candidate) => candidate.target === target)
+      expect(own.filter(({ chosen }) => chosen).map((candidate) => candidate.recipe)).toEqual([recipe])
+      for (const { reason } of own) expect(reason).toMatch(/^\S.{8,}\.$/s)
+    }
+  })
+
+  it('loads and runs in the engine of each target, and gives what the source gives', async () => {
+    const { manifest, dir } = conversion()
+    const external = manifest.source.external.map(({ location }) => ({
+      path: location,
+      data: readFileSync(resolveExternal(file, name, location)),
+    }))
+    const outputs = manifest.outputs.map((output) => output.name)
+    for (const variant of manifest.variants) {
+      const engine = await findEngine(variant.target === 'node' ? 'node' : 'wasm', packageRoot, name)
+      const source = await openModel(engine, readFileSync(file), external)
+      const converted = await openModel(engine, readFileSync(join(dir, variant.file)))
+      const feeds = await feedsFor(file, manifest)
+      const agreement = new Agreement(new Set())
+      expect(
+        agreement.add(await source.run(feeds, outputs), await converted.run(feeds, outputs)),
+      ).toBeUndefined()
+      expect(agreement.result().cosine).toBeGreaterThan(0.95)
+      await source.close()
+      await converted.close()
+    }
+  })
+})
+
+/** The last sample of the calibration data; without any, a synthesized one that the build has not verified on. */
+async function feedsFor(file: string, { inputs }: Manifest): Promise<Feeds> {
+  const path = calibrationOf(file)
+  if (path === undefined) return fillInputs(inputs, chooseShapes(inputs, {}, {}, 0), new Map(), {}, 7)
+  return (await readCalibration({ path, name: 'calibration', sha256: '' }, inputs, file)).at(-1)!
+}
+
+describe('all models together', () => {
+  it('take int8 on every model that was trained for these tests', () => {
+    for (const file of trained) {
+      expect(
+        conversions.get(file)?.manifest.variants.map(({ recipe }) => recipe),
+        file,
+      ).toEqual(['int8', 'int8', 'int8'])
+    }
+  })
+})
