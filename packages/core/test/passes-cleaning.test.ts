@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { encodeModel, type Graph, type Node, printModel, readModel, Tensor, type Value } from '../src/index'
+import {
+  applyPasses,
+  encodeModel,
+  type Graph,
+  Model,
+  type Node,
+  type PassContext,
+  printModel,
+  readModel,
+  Tensor,
+  type Value,
+} from '../src/index'
 import { digest, equalBytes, orderlessDigest } from '../src/passes/same-bytes'
 import { add, body, build, floats, int, intList, ints, run, tensorType } from './build-model'
 import { float, runModel } from './engine'
@@ -88,6 +99,82 @@ describe('fold-constants', () => {
       ['string', [2], ['b', 'c']],
       ['int64', [], [7]],
     ])
+  })
+})
+
+describe('fold-constants with an evaluator', () => {
+  /** Runs nodes in the real engine, as a model of their own with the value as its output. */
+  const evaluate: PassContext['evaluate'] = async (nodes, values) => {
+    const model = Model.create({ opsetImports: { '': 17 } })
+    const copies = new Map<Value, Value>()
+    const copied = (value: Value | undefined) => {
+      if (value === undefined) return undefined
+      const copy = copies.get(value) ?? model.graph.addInitializer(value.name, value.initializer!)
+      copies.set(value, copy)
+      return copy
+    }
+    for (const node of nodes) {
+      const { outputs } = model.graph.addNode({
+        opType: node.opType,
+        inputs: node.inputs.map(copied),
+        outputs: node.outputs.map((value) => value?.name ?? ''),
+        attributes: Object.fromEntries([...node.attributes()].map((each) => [each.name, each])),
+      })
+      for (const [index, value] of node.outputs.entries())
+        if (value !== undefined) copies.set(value, outputs[index]!)
+    }
+    for (const value of values) model.graph.addOutput(copies.get(value)!)
+    const [results] = await runModel(encodeModel(model), [{}])
+    return values.map((value) => floats(results![value.name]!.dims, results![value.name]!.data))
+  }
+
+  const computed = (shared = false) =>
+    build(17, { x: tensorType('float32', 8) }, (graph, input) => {
+      const a = graph.addInitializer('a', floats([4], [1, 2, 3, 4]))
+      const b = graph.addInitializer('b', floats([4], [5, 6, 7, 8]))
+      const minus = add(graph, 'Neg', [a], 'minus')
+      const both = add(graph, 'Concat', [minus, b], 'both', { axis: int(0) })
+      if (shared)
+        graph.addOutput(add(graph, 'Mul', [add(graph, 'ReduceSum', [input('x')], 'total'), minus], 'z'))
+      const sum = add(graph, 'Add', [input('x'), both], 'sum')
+      const many = add(
+        graph,
+        'Expand',
+        [graph.addInitializer('one', floats([1], [1])), graph.addInitializer('eight', ints(8))],
+        'many',
+      )
+      graph.addOutput(add(graph, 'Mul', [sum, many], 'y'))
+    })
+  const folded = async (options: Record<string, unknown> = {}, shared = false) => {
+    const model = computed(shared)
+    const source = encodeModel(model)
+    const [result] = await applyPasses(model, [{ pass: 'fold-constants', options }], { evaluate })
+    const feeds = [{ x: float([8], weights(8, 1)) }]
+    expect(await runModel(encodeModel(model), feeds)).toEqual(await runModel(source, feeds))
+    return { result: result!, operators: opTypes(model.graph) }
+  }
+
+  it('makes constants of what constants alone lead to, unless the model would grow', async () => {
+    expect(await folded()).toEqual({
+      result: {
+        pass: 'fold-constants',
+        changed: 1,
+        skipped: [{ node: 'many', reason: 'would be 20 bytes larger as a constant' }],
+      },
+      operators: ['Add', 'Expand', 'Mul'],
+    })
+  })
+
+  it('counts on from what it has folded, and does not count what others still read', async () => {
+    const { result, operators } = await folded({}, true)
+    expect(result).toMatchObject({ changed: 1, skipped: [{ node: 'both' }, { node: 'many' }] })
+    expect(result.skipped[0]!.reason).toBe('would be 16 bytes larger as a constant')
+    expect(operators).toEqual(['Concat', 'ReduceSum', 'Mul', 'Add', 'Expand', 'Mul'])
+  })
+
+  it('lets the model grow by as much as it is told', async () => {
+    const { result, operators } = await folded({ maxGrowth: 20 })
+    expect([result.changed, operators]).toEqual([2, ['Add', 'Mul']])
   })
 })
 

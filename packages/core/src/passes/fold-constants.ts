@@ -1,20 +1,25 @@
 import type { Graph } from '../graph/graph'
 import type { Node } from '../graph/node'
 import { Tensor } from '../graph/tensor'
-import { definePass, type Skipped } from './pass'
+import type { Value } from '../graph/value'
+import { constantSubgraphs } from './constant-subgraphs'
+import { definePass, type PassContext, type Skipped } from './pass'
 
 /**
  * Turns Constant nodes into initializers, in the bodies of If, Loop and Scan too: several exporters (Paddle2ONNX,
  * torch.jit) leave weights there, and tools that look for initializers find none. What a Constant gives as an output of
- * its graph stays.
+ * its graph stays. Where the context can evaluate nodes, what they make of constants alone becomes a constant as well.
  *
  * Source of the forms: onnx/defs/generator/defs.cc, Constant 1 to 13.
  */
 export const foldConstants = definePass({
   name: 'fold-constants',
   version: 1,
-  options: {},
-  run(model) {
+  options: {
+    /** Bytes by which an evaluated constant may be larger than the constants that it takes the place of. */
+    maxGrowth: 0,
+  },
+  async run(model, { maxGrowth }, { evaluate }) {
     const skipped: Skipped[] = []
     let changed = 0
     for (const graph of model.graphs()) {
@@ -24,10 +29,43 @@ export const foldConstants = definePass({
         if (reason === undefined) changed++
         else skipped.push({ node: node.label, reason })
       }
+      if (evaluate !== undefined) changed += await foldSubgraphs(graph, evaluate, maxGrowth, skipped)
     }
     return { changed, skipped }
   },
 })
+
+async function foldSubgraphs(
+  graph: Graph,
+  evaluate: NonNullable<PassContext['evaluate']>,
+  maxGrowth: number,
+  skipped: Skipped[],
+): Promise<number> {
+  let folded = 0
+  const tried = new Set<Value>()
+  // Looked for anew each time, because one that is folded is a constant for the next.
+  for (;;) {
+    const next = constantSubgraphs(graph).find(({ value }) => !tried.has(value))
+    if (next === undefined) return folded
+    const { value, nodes, freedBytes } = next
+    tried.add(value)
+    const [tensor] = await evaluate(nodes, [value])
+    const growth = (tensor?.byteLength ?? Number.POSITIVE_INFINITY) - freedBytes
+    if (tensor === undefined || growth > maxGrowth) {
+      const reason =
+        tensor === undefined ? 'could not be evaluated' : `would be ${growth} bytes larger as a constant`
+      skipped.push({ node: value.name, reason })
+      continue
+    }
+    const constant = graph.addInitializer(graph.uniqueName(`${value.name}_folded`), tensor)
+    value.replaceAllUsesWith(constant)
+    for (const node of [...nodes].reverse()) {
+      if (node.outputs.every((output) => output === undefined || output.uses.length === 0))
+        graph.removeNode(node)
+    }
+    folded++
+  }
+}
 
 /** @returns why it stays, if it does */
 function foldConstant(graph: Graph, node: Node): string | undefined {

@@ -19,9 +19,9 @@ import { channelsOf } from './weight-axis'
  * computes in float32 as before.
  *
  * Weights are constants that MatMul, Gemm, Conv, ConvTranspose, LSTM, GRU, RNN, Gather or Einsum multiply with or look
- * up, directly or through Transpose, Reshape, Squeeze, Unsqueeze, Flatten or Identity, in the same graph or in one
+ * up, directly or through nodes that only move data (Transpose, Reshape, Slice, Concat, …), in the same graph or in one
  * inside. A weight with several readers is quantized once. Biases and other 1-d tensors stay, and so does what isn't
- * finite, is an output or the default of an input, or would not get smaller.
+ * finite, is an output or the default of an input, or would be no smaller than as float16.
  *
  * Rounding to nearest per channel: Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient
  * inference", sections 2.3 and 3.1.
@@ -70,7 +70,7 @@ export const quantizeWeights = definePass({
         (value.isConstant ? undefined : 'is the default of an input') ??
         (keptByName(value.name) || value.uses.some(({ node }) => kept(node)) ? 'is to be kept' : undefined) ??
         opsetReason(model.opset(), axis) ??
-        (saves(value, tensor, axis) ? undefined : 'would not get smaller')
+        (saves(value, tensor, axis) ? undefined : 'would be no smaller than as float16')
       const plan = reason ?? planFor(value, tensor, axis)
       if (typeof plan === 'string') skipped.push({ node: value.name, reason: plan })
       else plans.push(plan)
@@ -102,10 +102,13 @@ function opsetReason(opset: number, axis: number | undefined): string | undefine
   return `opset ${opset} can't dequantize${axis === undefined ? '' : ' per channel'}: upgrade-opset to ${needed} first`
 }
 
-/** Bytes of node and tensors around the data, and four times the name: about what is really written. */
+/**
+ * Smaller than as float16 with a Cast, which would be more exact: each scale has to serve more than four elements. The
+ * node and the scale's tensor take about 48 bytes and a name more than a Cast does.
+ */
 function saves(value: Value, { size, dims }: Tensor, axis: number | undefined): boolean {
   const scales = axis === undefined ? 1 : (dims[axis] ?? 1)
-  return size * 4 > size + scales * 4 + 96 + 4 * value.name.length
+  return size > scales * 4 + 48 + value.name.length
 }
 
 function planFor(value: Value, tensor: Tensor, axis: number | undefined): Plan | string {
