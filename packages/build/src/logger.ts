@@ -8,7 +8,16 @@ export interface Logger {
 export interface ProgressEvent {
   /** The model's file name, as it was asked for. */
   readonly model: string
-  readonly stage: 'hash' | 'inspect' | 'run source' | 'convert' | 'verify' | 'compress' | 'wait' | 'done'
+  readonly stage:
+    | 'hash'
+    | 'inspect'
+    | 'run source'
+    | 'convert'
+    | 'verify'
+    | 'search'
+    | 'compress'
+    | 'wait'
+    | 'done'
   /** The recipe at work, where there is one. */
   readonly recipe?: string
   /** How far the stage has come. */
@@ -23,6 +32,7 @@ const verbs: Readonly<Record<ProgressEvent['stage'], string>> = {
   'run source': 'running the source',
   convert: 'converting',
   verify: 'verifying',
+  search: 'finding out which weights need float16',
   compress: 'compressing',
   wait: 'waiting for another process',
   done: 'done',

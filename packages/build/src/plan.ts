@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import type { Accuracy, Candidate, Manifest, Variant } from '@unplugin-onnx/runtime'
 import { identical } from './accuracy'
-import { type Budget, judge } from './budget'
+import { type Budget, budgets, judge } from './budget'
 import type { CalibrationFile } from './calibration'
 import type { EnginePackage } from './engine-package'
 import { Flights } from './flights'
 import type { Report } from './logger'
 import type { NormalizedOptions } from './options'
 import { WorkerDied, type WorkerPool } from './pool'
-import { sourceRecipe } from './source-recipe'
+import { mixedRecipe, sourceRecipe } from './special-recipes'
 import type { EngineName, Target } from './targets'
 import type { Attempt, Inspection, ModelFile, SourceRun, TaskEvent, Verified, Written } from './tasks/task'
 
@@ -39,6 +39,13 @@ interface Choice {
   readonly candidates: readonly Candidate[]
 }
 
+/** What a target's choice may ask for; targets share the results. */
+interface Makers {
+  verify(recipe: string, file: Extract<Written, { ok: true }>, engine: EngineName): Promise<Verified>
+  mixed(engine: EngineName): Promise<Written>
+  passOn(): Promise<Written>
+}
+
 /**
  * Makes all candidates, runs source and candidates in the engines of the targets, and takes for each target the smallest
  * one within the budget; where none is, the source itself. Worker processes do the work.
@@ -52,6 +59,7 @@ export async function plan(
   const { model, work, targets, options, engines } = job
   const verifications = new Flights<Verified>({ keep: true })
   const passings = new Flights<Written>({ keep: true })
+  const mixes = new Flights<Written>({ keep: true })
   const recipes = [...new Set(targets.flatMap((target) => target.recipes))].filter((recipe) =>
     allowed(recipe, options),
   )
@@ -71,10 +79,12 @@ export async function plan(
       )
       sourceRuns.set(engine, run)
     }),
-    ...recipes.map(async (recipe) => {
-      report('convert', recipe)
-      written.set(recipe, await attempted(() => pool.exec('write', [model, recipe, work])))
-    }),
+    ...recipes
+      .filter((recipe) => recipe !== mixedRecipe.name)
+      .map(async (recipe) => {
+        report('convert', recipe)
+        written.set(recipe, await attempted(() => pool.exec('write', [model, recipe, work])))
+      }),
   ])
 
   const verify = async (
@@ -96,10 +106,28 @@ export async function plan(
       )
     })
   }
+  /** Made only where what it is a mix of misses the budget; targets share it. */
+  const mixed = async (engine: EngineName): Promise<Written> => {
+    const run = sourceRuns.get(engine)
+    if (run?.ok !== true) return { ok: false, reason: run?.reason ?? 'the source was not run' }
+    return mixes.join('', async () => {
+      const { name, of } = mixedRecipe
+      const sqnr = options.budget.sqnr ?? budgets.balanced.sqnr
+      report('search', name)
+      const found = await attempted(() =>
+        pool.exec('mix', [model, of, sqnr, installed(engines, engine), run.samples, work], (event) =>
+          onStep(event, (step) => report('search', name, step)),
+        ),
+      )
+      return found.ok ? attempted(() => pool.exec('write', [model, name, work, found.keep])) : found
+    })
+  }
   const passOn = () => passings.join('', () => pool.exec('write', [model, sourceRecipe, work]))
 
   const choices = await Promise.all(
-    targets.map((target) => choose(target, job, sourceRuns.get(target.engine), written, verify, passOn)),
+    targets.map((target) =>
+      choose(target, job, sourceRuns.get(target.engine), written, { verify, mixed, passOn }),
+    ),
   )
   return manifestOf(job, inspection, choices, sourceRuns, pool, report)
 }
@@ -109,13 +137,20 @@ async function choose(
   job: Job,
   sourceRun: SourceRun | undefined,
   written: ReadonlyMap<string, Written>,
-  verify: (recipe: string, file: Extract<Written, { ok: true }>, engine: EngineName) => Promise<Verified>,
-  source: () => Promise<Written>,
+  { verify, mixed, passOn }: Makers,
 ): Promise<Choice> {
   const candidates: Candidate[] = []
   const tried: [string, Extract<Written, { ok: true }>][] = []
+  const budget = budgetFor(job, sourceRun)
   for (const recipe of target.recipes.filter((each) => allowed(each, job.options))) {
-    const file = written.get(recipe)
+    let file = written.get(recipe)
+    if (recipe === mixedRecipe.name) {
+      const plain = written.get(mixedRecipe.of)
+      if (plain?.ok !== true) continue
+      const verified = await verify(mixedRecipe.of, plain, target.engine)
+      if (!verified.ok || judge(verified.accuracy, budget).within) continue
+      file = await mixed(target.engine)
+    }
     if (file?.ok) tried.push([recipe, file])
     else
       candidates.push({
@@ -129,7 +164,6 @@ async function choose(
   tried.sort(([, a], [, b]) => a.bytes - b.bytes)
 
   let choice: Omit<Choice, 'candidates'> | undefined
-  const budget = budgetFor(job, sourceRun)
   for (const [recipe, file] of tried) {
     const base = {
       target: target.name,
@@ -162,7 +196,7 @@ async function choose(
   }
   if (choice !== undefined) return { ...choice, candidates }
 
-  const winner = await source()
+  const winner = await passOn()
   if (!winner.ok) throw new Error(winner.reason)
   const reason =
     sourceRun?.ok === true

@@ -5,6 +5,7 @@ import type { Answer } from './pool'
 import { compress } from './tasks/compress'
 import { emit } from './tasks/engine-problem'
 import { inspect } from './tasks/inspect'
+import { mix } from './tasks/mix'
 import { runSource, type Step } from './tasks/run-source'
 import type { Tasks } from './tasks/task'
 import { verify } from './tasks/verify'
@@ -31,6 +32,7 @@ const tasks: {
   inspect: answering(inspect),
   runSource: answering((...args) => runSource(...args, step)),
   write: answering(write),
+  mix: answering((...args) => mix(...args, step)),
   verify: answering((...args) => verify(...args, step)),
   compress: answering(compress),
 }

@@ -1,14 +1,22 @@
 import { externalLocations, type Graph, type Node, readModel, type Value } from '@unplugin-onnx/core'
 import type { ValueSignature } from '@unplugin-onnx/runtime'
+import { errors } from '../errors'
 import { ExternalFiles } from '../external'
+import { sha256 } from '../hash'
 import { printable } from '../printable'
 import { readBytes } from '../read-bytes'
 import type { Inspection, ModelFile } from './task'
 
-export function inspect({ path, name }: Pick<ModelFile, 'path' | 'name'>): Inspection {
+export function inspect({
+  path,
+  name,
+  sha256: expected,
+}: Pick<ModelFile, 'path' | 'name' | 'sha256'>): Inspection {
+  const bytes = readBytes(path)
+  if (sha256(bytes) !== expected) throw errors.modelChanging(name)
   const files = new ExternalFiles(path, name)
   try {
-    const model = readModel(readBytes(path), { external: files.reader, name: printable(name) })
+    const model = readModel(bytes, { external: files.reader, name: printable(name) })
     const warnings: string[] = []
     const inputs = model.graph.inputs
       // Before IR version 4 every initializer had to be listed as an input; nobody feeds those.

@@ -35,7 +35,7 @@ export async function runSource(
     }))
     session = await openModel(engine, bytes, external)
   } catch (cause) {
-    return { ok: false, reason: `${engine.name} does not load the source: ${await engineProblem(cause)}` }
+    return { ok: false, reason: `the source is not loaded by ${engine.name}: ${await engineProblem(cause)}` }
   }
   const outputs = inspection.outputs.map((output) => output.name)
   try {
@@ -113,7 +113,7 @@ async function onSynthesized(
   }
   return {
     ok: false,
-    reason: `the source does not run in ${name} on synthesized inputs: ${await engineProblem(first)}`,
+    reason: `the source fails in ${name} on synthesized inputs: ${await engineProblem(first)}`,
   }
 }
 

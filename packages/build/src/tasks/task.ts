@@ -42,11 +42,13 @@ export type Written = Attempt<{
   readonly skipped: readonly Skip[]
 }>
 export type Verified = Attempt<{ readonly accuracy: Accuracy }>
+/** Names of weights that stay in float16. */
+export type Mixed = Attempt<{ readonly keep: readonly string[] }>
 
 /** What worker processes do. All arguments and results are plain data. */
 export interface Tasks {
   /** Reads a model. */
-  inspect(model: Pick<ModelFile, 'path' | 'name'>): Inspection
+  inspect(model: Pick<ModelFile, 'path' | 'name' | 'sha256'>): Inspection
   /** Runs the source on calibration or synthesized inputs and keeps inputs and outputs in the work folder. */
   runSource(
     model: ModelFile,
@@ -56,8 +58,17 @@ export interface Tasks {
     overrides: Overrides,
     work: string,
   ): SourceRun
-  /** Applies a recipe and writes the variant into the work folder. */
-  write(model: ModelFile, recipe: string, work: string): Written
+  /** Applies a recipe and writes the variant into the work folder; `keep` names weights that it leaves alone. */
+  write(model: ModelFile, recipe: string, work: string, keep?: readonly string[]): Written
+  /** Finds the weights that a recipe has to leave alone to reach `sqnr` dB. */
+  mix(
+    model: ModelFile,
+    recipe: string,
+    sqnr: number,
+    engine: EnginePackage,
+    samples: number,
+    work: string,
+  ): Mixed
   /** Runs a variant on what the source was run on. */
   verify(
     file: string,

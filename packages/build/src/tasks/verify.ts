@@ -20,7 +20,7 @@ export async function verify(
   try {
     session = await openModel(engine, readBytes(join(work, file)))
   } catch (cause) {
-    return { ok: false, reason: `${engine.name} does not load it: ${await engineProblem(cause)}` }
+    return { ok: false, reason: `it is not loaded by ${engine.name}: ${await engineProblem(cause)}` }
   }
   try {
     const agreement = new Agreement(new Set(classes))
@@ -32,7 +32,7 @@ export async function verify(
     }
     return { ok: true, accuracy: agreement.result() }
   } catch (cause) {
-    return { ok: false, reason: `${engine.name} does not run it: ${await engineProblem(cause)}` }
+    return { ok: false, reason: `it fails in ${engine.name}: ${await engineProblem(cause)}` }
   } finally {
     await session.close()
   }

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
 import { closeSync, copyFileSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { applyPasses, OnnxError, readModel, recipes, writeModel } from '@unplugin-onnx/core'
+import { OnnxError, readModel, writeModel } from '@unplugin-onnx/core'
 import { errors } from '../errors'
 import { ExternalFiles } from '../external'
 import { sha256 } from '../hash'
 import { printable } from '../printable'
 import { readBytes } from '../read-bytes'
-import { sourceRecipe } from '../source-recipe'
-import type { ModelFile, Skip, Written } from './task'
+import { mixedRecipe, sourceRecipe } from '../special-recipes'
+import { applyRecipe } from './recipe'
+import type { ModelFile, Written } from './task'
 
 /**
  * Names say the recipe alone: an entry serves every path that holds this model. Not `.onnx`, or a bundler plugin would take
@@ -18,7 +19,12 @@ const fileOf = (recipe: string): string => `${recipe}.onnxv`
 
 const maxSkips = 100
 
-export async function write(model: ModelFile, recipe: string, work: string): Promise<Written> {
+export async function write(
+  model: ModelFile,
+  recipe: string,
+  work: string,
+  keep: readonly string[] = [],
+): Promise<Written> {
   const file = fileOf(recipe)
   const path = join(work, file)
   if (recipe === sourceRecipe && model.external.length === 0) {
@@ -30,11 +36,16 @@ export async function write(model: ModelFile, recipe: string, work: string): Pro
   const external = new ExternalFiles(model.path, model.name)
   try {
     const parsed = readModel(source, { external: external.reader, name: printable(model.name) })
-    const steps = recipe === sourceRecipe ? [] : (recipes.get(recipe) ?? [])
-    const done = await applyPasses(parsed, steps)
-    const skipped = done.flatMap((each): readonly Skip[] => each.skipped).slice(0, maxSkips)
-    return { ok: true, file, ...writeChunks(path, writeModel(parsed)), skipped }
+    const skipped =
+      recipe === sourceRecipe
+        ? []
+        : await applyRecipe(parsed, recipe === mixedRecipe.name ? mixedRecipe.of : recipe, keep)
+    return { ok: true, file, ...writeChunks(path, writeModel(parsed)), skipped: skipped.slice(0, maxSkips) }
   } catch (cause) {
+    // What is wrong with the source is wrong with all candidates.
+    if (cause instanceof OnnxError && (recipe === sourceRecipe || cause.code.startsWith('ONNX_EXTERNAL'))) {
+      throw cause
+    }
     // A pass that fails costs its candidate, not the build.
     const reason =
       cause instanceof OnnxError ? cause.problem : cause instanceof Error ? cause.message : String(cause)

@@ -3,3 +3,6 @@
  * the model with its weights put in, because a variant is one file.
  */
 export const sourceRecipe = 'source'
+
+/** The recipe that leaves alone what it has to for the budget: the planner finds out what that is. */
+export const mixedRecipe = { name: 'int8-mixed', of: 'int8' } as const
