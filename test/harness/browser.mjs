@@ -3,14 +3,34 @@ import { chromium } from 'playwright-core'
 import { chromiumArgs, ensureChromium } from '../../scripts/chromium.mjs'
 
 /**
- * Starts a browser.
- * @param {{ webgpu?: boolean }} [options] webgpu: false takes WebGPU away from pages
+ * Waits for no longer than a page may take: one that hangs answers to nothing, not even to being closed.
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {number} timeout ms
+ * @returns {Promise<T>}
  */
-export async function launch({ webgpu = true } = {}) {
-  const args = webgpu
+function within(promise, timeout) {
+  let timer
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`It took over ${timeout / 1000} s.`)), timeout)
+  })
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+}
+
+/**
+ * Starts a browser.
+ * @param {{ webgpu?: boolean, args?: readonly string[] }} [options] webgpu: false takes WebGPU away from pages;
+ *   args: more flags
+ */
+export async function launch({ webgpu = true, args = [] } = {}) {
+  const flags = webgpu
     ? chromiumArgs
     : [...chromiumArgs.filter((flag) => !/webgpu/.test(flag)), '--disable-features=WebGPU,WebGPUService']
-  const browser = await chromium.launch({ executablePath: await ensureChromium(), args, headless: true })
+  const browser = await chromium.launch({
+    executablePath: await ensureChromium(),
+    args: [...flags, ...args],
+    headless: true,
+  })
   return {
     /**
      * Opens a page and waits until it has set `globalThis.__result`, or `globalThis.__error`.
@@ -58,7 +78,7 @@ export async function launch({ webgpu = true } = {}) {
           result: globalThis.__result,
           error: globalThis.__error,
         }))
-        const extra = await after?.(page)
+        const extra = after && (await within(after(page), timeout))
         if (screenshot) await page.screenshot({ path: screenshot })
         return { result, error, problems, requests, extra }
       } catch (cause) {
@@ -66,7 +86,7 @@ export async function launch({ webgpu = true } = {}) {
           `${url} gave no result. ${cause instanceof Error ? cause.message : cause}\n${problems.join('\n')}`,
         )
       } finally {
-        await context.close()
+        await within(context.close(), 10_000).catch(() => {})
       }
     },
     close: () => browser.close(),

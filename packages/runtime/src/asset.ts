@@ -1,6 +1,7 @@
+import { exhausted, skip, usable } from './choose'
 import { download } from './download'
 import { messageOf } from './errors'
-import { exhausted, openSession, usable } from './session'
+import { openSession } from './session'
 import type { AssetDescriptor, OnnxAsset, Skipped } from './types'
 
 /** Makes the default export of a generated model module. Bundlers' code calls it; people import the model. */
@@ -21,7 +22,7 @@ export function defineAsset<Inputs, Outputs>(descriptor: AssetDescriptor): OnnxA
         } catch (cause) {
           options.signal?.throwIfAborted()
           failures.push(cause)
-          skipped.push({ target: variant.target, provider: variant.provider, reason: messageOf(cause) })
+          skipped.push(skip(variant, messageOf(cause)))
         }
       }
       throw exhausted(name, skipped, failures)

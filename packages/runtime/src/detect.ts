@@ -25,9 +25,8 @@ export const engineOf: Readonly<Partial<Record<Provider, EngineName>>> = {
 export async function missing(provider: Provider): Promise<string | undefined> {
   const inNode = nodeFiles() !== undefined
   if (provider === 'cpu') return inNode ? undefined : 'it runs in Node only'
+  if (provider === 'wasm') return typeof WebAssembly === 'object' ? undefined : 'WebAssembly is missing here'
   if (inNode) return 'it runs in browsers only'
-  if (provider === 'wasm')
-    return typeof WebAssembly === 'object' ? undefined : 'this browser has no WebAssembly'
   if (provider !== 'webgpu') return `this browser has no ${provider}`
   const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<unknown> } }
   if (!gpu) return 'this browser has no WebGPU, or the page is not served over https'

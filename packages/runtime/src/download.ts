@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 import { nodeFiles } from './detect'
-import { errors, messageOf } from './errors'
+import { errors, messageOf, OnnxError } from './errors'
 import type { AssetVariant, LoadOptions } from './types'
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -18,10 +18,11 @@ export async function download(model: string, variant: AssetVariant, options: Lo
     bytes = await read(model, variant, options)
   } catch (cause) {
     signal?.throwIfAborted()
-    if (cause instanceof Error && 'cure' in cause) throw cause
+    if (cause instanceof OnnxError) throw cause
     throw errors.fetchFailed(model, url, messageOf(cause), cause)
   }
   if (bytes === undefined || !(await matches(bytes, variant.sha256))) throw errors.hashMismatch(model, url)
+  signal?.throwIfAborted()
   return bytes
 }
 

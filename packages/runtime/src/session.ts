@@ -1,7 +1,9 @@
-import type { InferenceSession } from 'onnxruntime-common'
-import { engineOf, missing } from './detect'
+import type { InferenceSession, Tensor } from 'onnxruntime-common'
+import { exhausted, skip, usable } from './choose'
+import { engineOf } from './detect'
 import { download } from './download'
-import { errors, messageOf, OnnxError } from './errors'
+import { exclusively, loadEngine } from './engine'
+import { errors, messageOf } from './errors'
 import { toTensors } from './feeds'
 import type {
   AssetDescriptor,
@@ -15,61 +17,12 @@ import type {
 } from './types'
 
 interface Opened {
-  readonly inference: InferenceSession
-  readonly engine: Engine
   readonly variant: AssetVariant
+  readonly engine: Engine
+  readonly inference: InferenceSession
+  run(feeds: Record<string, Tensor>, runOptions: InferenceSession.RunOptions): Promise<unknown>
+  release(): Promise<void>
 }
-
-/** The variants that this device runs, in order; those that it can't, and those the caller rules out, go to `skipped`. */
-export async function* usable(
-  { variants, engines }: AssetDescriptor,
-  { provider, target }: OpenOptions,
-  skipped: Skipped[],
-): AsyncGenerator<AssetVariant, undefined> {
-  for (const variant of variants) {
-    const asked = (!provider || provider === variant.provider) && (!target || target === variant.target)
-    const engine = engineOf[variant.provider]
-    const reason = !asked
-      ? 'another was asked for'
-      : engine && engines[engine]
-        ? await missing(variant.provider)
-        : `the build holds no onnxruntime for ${variant.provider}`
-    if (reason === undefined) yield variant
-    else skipped.push({ target: variant.target, provider: variant.provider, reason })
-  }
-  return undefined
-}
-
-/** The error when nothing is left: the one that all share, or a list of reasons. */
-export function exhausted(model: string, skipped: readonly Skipped[], failures: readonly unknown[]): Error {
-  const [first] = failures
-  if (
-    first instanceof OnnxError &&
-    failures.every((each) => each instanceof OnnxError && each.code === first.code)
-  )
-    return first
-  return errors.noVariant(model, skipped.map(({ target, reason }) => `${target}: ${reason}.`).join(' '))
-}
-
-const engines = new WeakMap<EngineSource, Promise<Engine>>()
-
-function loadEngine(source: EngineSource): Promise<Engine> {
-  const loading =
-    engines.get(source) ??
-    source.load().then((module) => {
-      // A CommonJS module, as onnxruntime-node is, may come wrapped.
-      const { default: inner, ...named } = module as { default?: Engine } & Engine
-      const engine = named.InferenceSession ? (module as Engine) : (inner as Engine)
-      if (source.files) engine.env.wasm.wasmPaths = source.files
-      return engine
-    })
-  engines.set(source, loading)
-  loading.catch(() => engines.delete(source))
-  return loading
-}
-
-/** Sessions are created one after the other: onnxruntime-web's WebGPU builds can't do two at once. */
-let creating: Promise<unknown> = Promise.resolve()
 
 async function createSession(
   model: string,
@@ -80,13 +33,49 @@ async function createSession(
 ): Promise<Opened> {
   try {
     const engine = await loadEngine(source)
+    // Node's engine has threads of its own, and takes several calls at once.
+    const call = <T>(action: () => Promise<T>) =>
+      variant.provider === 'cpu' ? action() : exclusively(engine, action)
     const options = { executionProviders: [variant.provider], ...variant.session, ...own }
-    const created = creating.then(() => engine.InferenceSession.create(bytes, options))
-    creating = created.catch(() => {})
-    return { inference: await created, engine, variant }
+    const inference = await call(() => engine.InferenceSession.create(bytes, options))
+    return {
+      variant,
+      engine,
+      inference,
+      run: (feeds, runOptions) => call(() => inference.run(feeds, runOptions)),
+      release: () => call(() => inference.release()),
+    }
   } catch (cause) {
     throw errors.sessionFailed(model, variant.provider, cause)
   }
+}
+
+/** Opens the first variant that works, of those after `after`. What fails goes to `skipped`, its error to `failures`. */
+async function openNext(
+  descriptor: AssetDescriptor,
+  options: OpenOptions,
+  skipped: Skipped[],
+  failures: unknown[] = [],
+  after?: AssetVariant,
+): Promise<Opened | undefined> {
+  const { name, engines } = descriptor
+  // Targets that share a file share its download.
+  const files = new Map<string, Promise<Uint8Array>>()
+  for await (const variant of usable(descriptor, options, skipped, after)) {
+    try {
+      const file = files.get(variant.url) ?? download(name, variant, options)
+      files.set(variant.url, file)
+      const source = engines[engineOf[variant.provider] ?? 'wasm'] as EngineSource
+      const opened = await createSession(name, source, variant, await file, options.session)
+      if (!options.signal?.aborted) return opened
+      await opened.release()
+    } catch (cause) {
+      failures.push(cause)
+      skipped.push(skip(variant, messageOf(cause)))
+    }
+    options.signal?.throwIfAborted()
+  }
+  return undefined
 }
 
 /** Opens the first variant that works; see OnnxAsset.open. */
@@ -97,69 +86,72 @@ export async function openSession<Inputs, Outputs>(
   const { name, inputs } = descriptor
   const skipped: Skipped[] = []
   const failures: unknown[] = []
-  const order = usable(descriptor, options, skipped)
-  // Targets that share a file share its download, until a run has proven the session.
-  const files = new Map<string, Promise<Uint8Array>>()
+  const first = await openNext(descriptor, options, skipped, failures)
+  if (!first) throw exhausted(name, skipped, failures)
+  let current = first
+  let disposed = false
+  /** Whether a run went through, or none did on any variant: from then on errors are the caller's. */
+  let settled = false
+  let falling: Promise<unknown> | undefined
 
-  const pass = ({ target, provider }: AssetVariant, cause: unknown) => {
-    failures.push(cause)
-    skipped.push({ target, provider, reason: messageOf(cause) })
-  }
-
-  const next = async (): Promise<Opened | undefined> => {
-    for (let { value: variant } = await order.next(); variant; { value: variant } = await order.next()) {
+  /** Some providers bounce a model only when it runs. A variant takes over once it did what the one before it couldn't. */
+  const fallBack = async (
+    feeds: Record<string, unknown>,
+    runOptions: InferenceSession.RunOptions,
+    cause: unknown,
+  ): Promise<unknown> => {
+    const failed = current
+    const reasons = [skip(failed.variant, messageOf(cause))]
+    // The signal was for opening, and may have timed out since.
+    const { signal: _, ...later } = options
+    for (let tried = failed.variant; !disposed; ) {
+      const next = await openNext(descriptor, later, reasons, [], tried)
+      if (!next) break
+      tried = next.variant
       try {
-        const file = files.get(variant.url) ?? download(name, variant, options)
-        files.set(variant.url, file)
-        const source = descriptor.engines[engineOf[variant.provider] ?? 'wasm'] as EngineSource
-        return await createSession(name, source, variant, await file, options.session)
-      } catch (cause) {
-        options.signal?.throwIfAborted()
-        pass(variant, cause)
+        const outputs = await next.run(toTensors(name, inputs, feeds, next.engine), runOptions)
+        if (disposed) throw cause
+        current = next
+        skipped.push(...reasons)
+        failed.release().catch(() => {})
+        return outputs
+      } catch (reason) {
+        reasons.push(skip(next.variant, messageOf(reason)))
+        await next.release().catch(() => {})
       }
     }
-    return undefined
+    throw cause
   }
 
-  const first = await next()
-  if (!first) throw exhausted(name, skipped, failures)
-  files.clear() // A fallback later downloads again, or finds its file in the browser's cache: better than holding bytes.
-  let current = first
-  let falling: Promise<Opened | undefined> | undefined
-  let proven = false
-  let disposed = false
-
-  const run = async (feeds: Feeds<Inputs>, runOptions?: InferenceSession.RunOptions): Promise<Outputs> => {
+  const run = async (
+    feeds: Feeds<Inputs>,
+    runOptions: InferenceSession.RunOptions = {},
+  ): Promise<Outputs> => {
     if (disposed) throw errors.disposed(name)
     const used = current
-    const tensors = toTensors(name, inputs, feeds as Record<string, unknown>, used.engine)
+    const given = feeds as Record<string, unknown>
+    const tensors = toTensors(name, inputs, given, used.engine)
     try {
-      const results = await used.inference.run(tensors, runOptions ?? {})
-      proven = true
-      return results as Outputs
+      const outputs = await used.run(tensors, runOptions)
+      settled = true
+      return outputs as Outputs
     } catch (cause) {
-      if (proven || disposed) throw cause
-      // Some providers bounce a model only when it runs. Of several first runs at once, one looks for the next variant.
-      if (current === used) {
-        falling ??= next().finally(() => {
-          falling = undefined
-        })
-        const following = await falling
-        if (!following) throw cause
-        if (current === used) {
-          pass(used.variant, cause)
-          current = following
-          files.clear()
-          await used.inference.release().catch(() => {})
-        }
-      }
-      return run(feeds, runOptions)
+      // Of several first runs at once, one looks for another variant, and the others wait for it.
+      if (falling) await falling.catch(() => {})
+      if (current !== used) return run(feeds, runOptions)
+      if (settled || disposed) throw cause
+      settled = true
+      falling = fallBack(given, runOptions, cause).finally(() => {
+        falling = undefined
+      })
+      return (await falling) as Outputs
     }
   }
+
   const dispose = async () => {
     if (disposed) return
     disposed = true
-    await current.inference.release()
+    await current.release()
   }
 
   return {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, describe, expect, expectTypeOf, it } from 'vitest'
 import {
+  type AssetDescriptor,
   type AssetVariant,
   defineAsset,
   type OnnxAsset,
@@ -43,16 +44,43 @@ function variant(name: string, bytes: Buffer, more: Partial<AssetVariant> = {}):
   }
 }
 
-const asset = (...variants: AssetVariant[]): OnnxAsset<Inputs, Outputs> =>
+const engines = {
+  node: { load: () => import('onnxruntime-node') },
+  wasm: { load: () => import('onnxruntime-web') },
+}
+
+const assetOn = (
+  engines: AssetDescriptor['engines'],
+  ...variants: AssetVariant[]
+): OnnxAsset<Inputs, Outputs> =>
   defineAsset({
     name: 'digits.onnx',
     inputs: [{ name: 'x', type: 'float32', dims: ['batch', 64] }],
     outputs: [{ name: 'y', type: 'float32', dims: ['batch', 10] }],
     variants,
-    engines: { node: { load: () => import('onnxruntime-node') } },
+    engines,
   })
+const asset = (...variants: AssetVariant[]) => assetOn(engines, ...variants)
 
 const whole = () => variant('whole.onnxv', model)
+const inWasm = () => variant('whole.onnxv', model, { target: 'wasm', provider: 'wasm' })
+const onWebgpu = () => variant('whole.onnxv', model, { target: 'webgpu', provider: 'webgpu' })
+
+/** onnxruntime-node, but for the first session: that one fails when it runs. */
+const failsAtRun = (): OnnxAsset<Inputs, Outputs> => {
+  let sessions = 0
+  const load = async () => {
+    const { InferenceSession, ...rest } = await import('onnxruntime-node')
+    const create = async (...args: Parameters<typeof InferenceSession.create>) => {
+      const inner = await InferenceSession.create(...args)
+      return sessions++ > 0
+        ? inner
+        : { run: () => Promise.reject(new Error('kernel bounced')), release: () => inner.release() }
+    }
+    return { ...rest, InferenceSession: { create } }
+  }
+  return assetOn({ node: { load } }, whole(), variant('second', model))
+}
 
 async function failure(promise: Promise<unknown>): Promise<OnnxError> {
   const thrown = await promise.then(
@@ -65,16 +93,39 @@ async function failure(promise: Promise<unknown>): Promise<OnnxError> {
 
 describe('open, in Node', () => {
   it('runs a model from disk in onnxruntime-node and says which variant it took', async () => {
-    const session = await asset(variant('x', model, { target: 'wasm', provider: 'wasm' }), whole()).open()
+    const session = await asset(inWasm(), whole()).open()
     const { y } = await session.run({ x: new Tensor('float32', new Float32Array(64), [1, 64]) })
     expect(y.dims).toEqual([1, 10])
     expect(session.variant).toMatchObject({ target: 'node', provider: 'cpu' })
-    expect(session.skipped).toEqual([
-      { target: 'wasm', provider: 'wasm', reason: 'the build holds no onnxruntime for wasm' },
-    ])
+    expect(session.skipped).toEqual([])
     expect(session.inputNames).toEqual(['x'])
     await session.dispose()
     expect((await failure(session.run({ x: new Float32Array(64) }))).code).toBe('ONNX_DISPOSED')
+  })
+
+  it('runs a model in onnxruntime-web where asked to, or where the build holds nothing else', async () => {
+    const { wasm: _, ...nodeOnly } = engines
+    const { node: __, ...webOnly } = engines
+    const data = Float32Array.from({ length: 64 }, (_, i) => i / 63)
+    const native = await asset(inWasm(), whole()).open({ provider: 'cpu' })
+    const { y: wanted } = await native.run({ x: data })
+    for (const opening of [
+      asset(inWasm(), whole()).open({ provider: 'wasm' }),
+      assetOn(webOnly, whole(), inWasm()).open(),
+    ]) {
+      const session = await opening
+      const { y } = await session.run({ x: data })
+      expect(session.variant.provider).toBe('wasm')
+      for (const [i, value] of wanted.data.entries()) expect(y.data[i]).toBeCloseTo(value, 4)
+    }
+    const session = await assetOn(nodeOnly, { ...whole(), url: 'file:///gone' }, inWasm(), whole()).open()
+    expect(session.skipped.map(({ reason }) => reason)).toEqual([expect.stringContaining('gone')])
+    const error = await failure(assetOn(nodeOnly, inWasm(), onWebgpu()).open())
+    expect(error.code).toBe('ONNX_NO_VARIANT')
+    expect(error.message).toContain('wasm: the build holds no onnxruntime for wasm.')
+    expect((await failure(assetOn({ webgpu: engines.wasm }, onWebgpu()).open())).message).toContain(
+      'webgpu: it runs in browsers only.',
+    )
   })
 
   it('gives a bare typed array the shape that the model states', async () => {
@@ -126,36 +177,58 @@ describe('open, in Node', () => {
   })
 
   it('goes on with the next variant when the first run fails', async () => {
-    const failing = whole()
-    const { InferenceSession, ...rest } = await import('onnxruntime-node')
-    let calls = 0
-    const session = await defineAsset<Inputs, Outputs>({
-      name: 'digits.onnx',
-      inputs: [{ name: 'x', type: 'float32', dims: ['batch', 64] }],
-      outputs: [],
-      variants: [failing, variant('second', model)],
-      engines: {
-        node: {
-          load: async () => ({
-            ...rest,
-            InferenceSession: {
-              create: async (...args: Parameters<typeof InferenceSession.create>) => {
-                const inner = await InferenceSession.create(...args)
-                if (calls++ > 0) return inner
-                return {
-                  run: () => Promise.reject(new Error('kernel bounced')),
-                  release: () => inner.release(),
-                }
-              },
-            },
-          }),
-        },
-      },
-    }).open()
+    const session = await failsAtRun().open()
     const { y } = await session.run({ x: new Float32Array(64) })
     expect(y.dims).toEqual([1, 10])
     expect(session.variant.url).toContain('second')
     expect(session.skipped).toEqual([{ target: 'node', provider: 'cpu', reason: 'kernel bounced' }])
+  })
+
+  it('stays with its variant when the first run fails on every other too, for then it is the feeds', async () => {
+    // The descriptor says less than the model knows, so that only onnxruntime can refuse the feeds.
+    const variants = [whole(), variant('second', model)]
+    const loose = defineAsset<{ x: Tensor }, Outputs>({
+      name: 'digits.onnx',
+      inputs: [{ name: 'x', type: 'float32' }],
+      outputs: [],
+      variants,
+      engines,
+    })
+    const session = await loose.open()
+    const wrong = { x: new Tensor('float32', new Float32Array(63), [1, 63]) }
+    await expect(session.run(wrong)).rejects.toThrow(/invalid dimensions|Got: 63/)
+    await expect(session.run(wrong)).rejects.toThrow(/invalid dimensions|Got: 63/)
+    expect(session.variant).toBe(variants[0])
+    expect(session.skipped).toEqual([])
+    const { y } = await session.run({ x: new Tensor('float32', new Float32Array(64), [1, 64]) })
+    expect(y.dims).toEqual([1, 10])
+  })
+
+  it('falls back after the signal that opened it has gone off', async () => {
+    const abort = new AbortController()
+    const session = await failsAtRun().open({ signal: abort.signal })
+    abort.abort()
+    await session.run({ x: new Float32Array(64) })
+    expect(session.variant.url).toContain('second')
+  })
+
+  it('opens nothing once the signal has gone off', async () => {
+    const abort = new AbortController()
+    const reason = new Error('the user left')
+    const opening = assetOn(
+      {
+        node: {
+          load: async () => {
+            abort.abort(reason)
+            return import('onnxruntime-node')
+          },
+        },
+      },
+      whole(),
+      whole(),
+    ).open({ signal: abort.signal })
+    await expect(opening).rejects.toBe(reason)
+    await expect(asset(whole()).open({ signal: AbortSignal.abort('left') })).rejects.toBe('left')
   })
 
   it('lists every reason when no variant is left', async () => {

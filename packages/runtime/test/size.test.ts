@@ -14,7 +14,6 @@ it('weighs under 4 kB compressed, without onnxruntime', async () => {
     minify: true,
     write: false,
     clean: false, // Of packages/runtime/dist, which other tests import.
-    clean: false,
     dts: false,
     logLevel: 'error',
   })
