@@ -172,6 +172,20 @@ describe('fold-constants with an evaluator', () => {
     expect(operators).toEqual(['Concat', 'ReduceSum', 'Mul', 'Add', 'Expand', 'Mul'])
   })
 
+  it('frees nothing with nodes that something else still needs', async () => {
+    const model = build(17, { x: tensorType('float32', 8) }, (graph, input) => {
+      const one = graph.addInitializer('one', floats([1], [1]))
+      const many = add(graph, 'Expand', [one, graph.addInitializer('eight', ints(8))], 'many')
+      const total = add(graph, 'ReduceSum', [many], 'total')
+      graph.addOutput(add(graph, 'Mul', [add(graph, 'Mul', [input('x'), many], 'scaled'), total], 'y'))
+    })
+    const [result] = await applyPasses(model, [{ pass: 'fold-constants' }], { evaluate })
+    expect(result).toMatchObject({
+      changed: 0,
+      skipped: [{ node: 'many' }, { node: 'total', reason: 'would be 4 bytes larger as a constant' }],
+    })
+  })
+
   it('lets the model grow by as much as it is told', async () => {
     const { result, operators } = await folded({ maxGrowth: 20 })
     expect([result.changed, operators]).toEqual([2, ['Add', 'Mul']])
