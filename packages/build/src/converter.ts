@@ -70,7 +70,7 @@ export function createConverter(options: ConverterOptions): Converter {
   const inspect = (path: string, name: string, sha256: string, report: Report): Promise<Inspection> =>
     inspections.join(sha256, () => {
       report('inspect')
-      return pool.exec('inspect', [{ path, name }])
+      return pool.exec('inspect', [{ path, name, sha256 }])
     })
 
   async function request(
@@ -105,7 +105,10 @@ export function createConverter(options: ConverterOptions): Converter {
       const locations = external.map((each) => each.location)
       const totalBytes = external.reduce((sum, each) => sum + each.bytes, model.bytes)
       const job = { ...asked, model: { ...model, name, external: locations }, totalBytes, work }
-      return await cache.commit(work, key, await plan(job, inspection, pool, report))
+      const manifest = await plan(job, inspection, pool, report)
+      // The key names the content that was hashed; other content must not come to lie under it.
+      if (!(await unchanged(filesOf(asked)))) throw errors.modelChanging(name)
+      return await cache.commit(work, key, manifest)
     } finally {
       await cache.discard(work)
     }
@@ -142,20 +145,15 @@ export function createConverter(options: ConverterOptions): Converter {
         options.onProgress?.(progress(printable(basename(name)), stage, recipe, step))
       try {
         const normalized = normalizeOptions(modelOptions, name)
-        for (let reads = 1; ; reads++) {
+        const { files, entry, key, cached } = await whileSteady(async () => {
           const asked = await request(file, name, normalized, report)
-          const { entry, key, cached } = await entryOf(asked, report)
-          const files = filesOf(asked)
-          if (!cached && !(await unchanged(files))) {
-            if (reads === maxReads) throw errors.modelChanging(name)
-            continue
-          }
-          report('done')
-          const { dir } = entry
-          const manifest = { ...entry.manifest, source: { ...entry.manifest.source, file: name } }
-          const seconds = (performance.now() - start) / 1000
-          return { manifest, dir, key, cached, dependencies: files.map((each) => each.path), seconds }
-        }
+          return { files: filesOf(asked), ...(await entryOf(asked, report)) }
+        })
+        report('done')
+        const { dir } = entry
+        const manifest = { ...entry.manifest, source: { ...entry.manifest.source, file: name } }
+        const seconds = (performance.now() - start) / 1000
+        return { manifest, dir, key, cached, dependencies: files.map((each) => each.path), seconds }
       } catch (cause) {
         throw failureOf(cause, name)
       }
@@ -179,6 +177,18 @@ export async function convert(file: string, options: ModelOptions & ConverterOpt
     return await converter.convert(file, model)
   } finally {
     await converter.close()
+  }
+}
+
+/** Begins again where a file changed on the way, as while an export is still writing it. */
+async function whileSteady<T>(action: () => Promise<T>): Promise<T> {
+  for (let reads = 1; ; reads++) {
+    try {
+      return await action()
+    } catch (cause) {
+      if (!(cause instanceof OnnxError) || cause.code !== 'ONNX_MODEL_CHANGING' || reads === maxReads)
+        throw cause
+    }
   }
 }
 

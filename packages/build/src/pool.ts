@@ -65,12 +65,15 @@ export class WorkerPool {
     clearTimeout(this.#idle)
     this.#running++
     let lastWords: string | undefined
+    let printed = ''
     try {
       const answer: Answer<ReturnType<Tasks[K]>> = await this.#open()
         .exec(task, args, {
-          on: (event: TaskEvent) => {
-            if (event.kind === 'crash') lastWords = event.reason
-            onEvent?.(event)
+          on: (event: TaskEvent | Printed) => {
+            if ('kind' in event) {
+              if (event.kind === 'crash') lastWords = event.reason
+              onEvent?.(event)
+            } else printed = `${printed}${event.stderr ?? ''}`.slice(-2000)
           },
         })
         .timeout(this.#timeout)
@@ -80,7 +83,7 @@ export class WorkerPool {
     } catch (cause) {
       if (cause instanceof OnnxError || cause instanceof WorkerDied) throw cause
       if (this.#closed) throw new PoolClosed()
-      throw new WorkerDied(lastWords ?? deathOf(cause, this.#timeout))
+      throw new WorkerDied(lastWords ?? deathOf(cause, this.#timeout, printed))
     } finally {
       this.#running--
       if (this.#running === 0 && !this.#closed) {
@@ -101,9 +104,9 @@ export class WorkerPool {
       workerType: 'process',
       maxWorkers: this.#size,
       workerTerminateTimeout: 500,
-      // Flags of the bundler's own process (loaders, inspectors, heap sizes) are not for the workers. onnxruntime's native
-      // part prints where it likes: nobody wants that between the bundler's lines.
-      forkOpts: { execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'], serialization: 'advanced' },
+      forkOpts: { serialization: 'advanced' },
+      // onnxruntime prints where it likes, and nobody wants that between a bundler's lines. It is read for last words.
+      emitStdStreams: true,
     })
     return this.#pool
   }
@@ -115,10 +118,19 @@ export class WorkerPool {
   }
 }
 
-function deathOf(cause: unknown, timeout: number): string {
+/** What a worker process wrote to its terminal, as workerpool hands it on. */
+interface Printed {
+  readonly stdout?: string
+  readonly stderr?: string
+}
+
+function deathOf(cause: unknown, timeout: number, printed: string): string {
   const message = cause instanceof Error ? cause.message : String(cause)
   if (cause instanceof Error && cause.name === 'TimeoutError')
     return `it took longer than ${timeout / 1000} s`
+  // V8 and C++ say why they give up; a memory limit is the usual reason.
+  const last = /(?:FATAL ERROR|what\(\)): .*/.exec(printed)?.[0]
+  if (last !== undefined) return `its process ended with ${last}`
   const signal = /signalCode: `(SIG\w+)`/.exec(message)?.[1]
   const code = /exitCode: `(\d+)`/.exec(message)?.[1]
   if (signal !== undefined) return `its process was ended by ${signal}`
