@@ -119,7 +119,12 @@ export async function plan(
           onStep(event, (step) => report('search', name, step)),
         ),
       )
-      return found.ok ? attempted(() => pool.exec('write', [model, name, work, found.keep])) : found
+      if (!found.ok) return found
+      const keep = found.keep.map(({ node }) => node)
+      const file = await attempted(() => pool.exec('write', [model, name, work, keep]))
+      if (!file.ok) return file
+      // What was measured says more than that a name was on a list.
+      return { ...file, skipped: [...found.keep, ...file.skipped.filter(({ node }) => !keep.includes(node))] }
     })
   }
   const passOn = () => passings.join('', () => pool.exec('write', [model, sourceRecipe, work]))

@@ -95,10 +95,11 @@ export async function mix(
       .sort((a, b) => b.noise - a.noise)
       .map(({ index }) => index)
     const rankedOn = worst.slice(0, samplesFor(work, engine))
-    const ranked: { readonly group: Group; readonly loudness: number }[] = []
+    const ranked: { readonly group: Group; readonly noise: number; readonly loudness: number }[] = []
     for (const group of groups) {
       const measured = await noises([group], rankedOn)
-      ranked.push({ group, loudness: Math.max(...measured) / bytesOf(group) })
+      const noise = Math.max(...measured)
+      ranked.push({ group, noise, loudness: noise / bytesOf(group) })
     }
     ranked.sort((a, b) => b.loudness - a.loudness)
 
@@ -130,7 +131,13 @@ export async function mix(
         const fewer = needed.filter((each) => each !== back)
         if (await fits(fewer)) needed = fewer
       }
-      return { ok: true, keep: needed.flatMap(namesOf) }
+      const keep = ranked.filter(({ group }) => needed.includes(group))
+      return {
+        ok: true,
+        keep: keep.flatMap(({ group, noise }) =>
+          namesOf(group).map((node) => ({ node, reason: reasonOf(group, noise) })),
+        ),
+      }
     }
     return { ok: false, reason: 'int8 for half of the weights alone is too much noise for the budget' }
   } catch (cause) {
@@ -145,6 +152,11 @@ function samplesFor(work: string, engine: EnginePackage): number {
   const { feeds } = loadSample(work, engine.engine, 0)
   const elements = Object.values(feeds).reduce((sum, { data }) => sum + data.length, 0)
   return Math.max(1, Math.min(4, Math.round(rankingElements / elements)))
+}
+
+function reasonOf(group: Group, noise: number): string {
+  const which = group.length === 1 ? 'it alone' : `it and ${group.length - 1} others alone`
+  return `stays in float16: ${which} in int8 would leave ${(-10 * Math.log10(noise)).toFixed(1)} dB at the outputs`
 }
 
 const namesOf = (group: Group): string[] => group.map(({ name }) => name)

@@ -42,8 +42,8 @@ export type Written = Attempt<{
   readonly skipped: readonly Skip[]
 }>
 export type Verified = Attempt<{ readonly accuracy: Accuracy }>
-/** Names of weights that stay in float16. */
-export type Mixed = Attempt<{ readonly keep: readonly string[] }>
+/** Weights that stay in float16, and why. */
+export type Mixed = Attempt<{ readonly keep: readonly Skip[] }>
 
 /** What worker processes do. All arguments and results are plain data. */
 export interface Tasks {
