@@ -26,7 +26,7 @@ export function defineTarget(target: Target): Target {
 }
 
 // DequantizeLinear on int8 weights and Cast on float16 ones run on every provider, so all targets share the candidates.
-const recipes = ['int8', 'int8-mixed', 'float16', 'float32']
+const recipes = ['int8', 'int8-spared', 'int8-mixed', 'float16', 'float32']
 
 // A GPU is nothing that a build machine can count on: what runs in WebAssembly is the closest that always runs.
 defineTarget({ name: 'webgpu', provider: 'webgpu', engine: 'wasm', recipes })

@@ -36,7 +36,8 @@ async function createSession(
     // Node's engine has threads of its own, and takes several calls at once.
     const call = <T>(action: () => Promise<T>) =>
       variant.provider === 'cpu' ? action() : exclusively(engine, action)
-    const options = { executionProviders: [variant.provider], ...variant.session, ...own }
+    // onnxruntime-web writes into the options it is given.
+    const options = { executionProviders: [variant.provider], ...structuredClone(variant.session), ...own }
     const inference = await call(() => engine.InferenceSession.create(bytes, options))
     return {
       variant,
