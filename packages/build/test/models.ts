@@ -25,7 +25,7 @@ export const sileroTrio = ['legacy', 'v5', 'v6'].map((name) => join(vad, `silero
 export function calibrationOf(model: string): string | undefined {
   const beside = model.replace(/\.onnx$/, '.npz')
   if (existsSync(beside)) return beside
-  const made = join(import.meta.dirname, 'fixtures', `${/_(det|rec|cls)_infer/.exec(model)?.[1]}.npz`)
+  const made = join(import.meta.dirname, 'fixtures', `${/_(det|rec|cls)_infer/.exec(model)?.[1]}.ts`)
   return existsSync(made) ? made : undefined
 }
 
