@@ -2,8 +2,8 @@
 import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
 import { env, InferenceSession, Tensor } from 'onnxruntime-web/wasm'
 import sourceUrl from '../model/digits.onnx?url'
-import { softmax } from './model'
 import { side } from './picture'
+import { softmax } from './softmax'
 
 export interface SourceResult {
   readonly probabilities: readonly number[]

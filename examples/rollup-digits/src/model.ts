@@ -1,6 +1,7 @@
 import { type Provider, Tensor } from 'unplugin-onnx/runtime'
 import digits from '../model/digits.onnx'
 import { side } from './picture'
+import { softmax } from './softmax'
 
 /** The variant that runs on this device. */
 export interface Opened {
@@ -34,11 +35,4 @@ export async function openModel(provider: Provider | undefined): Promise<Model> 
     },
     load: performance.now() - start,
   }
-}
-
-export function softmax(scores: Float32Array): number[] {
-  const largest = Math.max(...scores)
-  const powers = Array.from(scores, (score) => Math.exp(score - largest))
-  const sum = powers.reduce((all, power) => all + power, 0)
-  return powers.map((power) => power / sum)
 }
