@@ -52,14 +52,20 @@ export const errors = {
       "Add a target to the plugin's options.",
     ),
 
-  sessionFailed: (model: string, provider: string, cause: unknown) =>
-    new OnnxError(
+  sessionFailed: (model: string, provider: string, wasm: string | undefined, cause: unknown) => {
+    const why = messageOf(cause).replace(/[.\s]+$/, '')
+    // Of the import of its script, or of onnxruntime about its WebAssembly. A server that sends a page instead is the rule.
+    const missing = wasm !== undefined && /module|no available backend/.test(why)
+    return new OnnxError(
       'ONNX_SESSION_FAILED',
       model,
-      `onnxruntime created no session on ${provider}: ${messageOf(cause)}.`,
-      'Try another provider.',
+      `onnxruntime created no session on ${provider}: ${why}.`,
+      missing
+        ? `Check that ${wasm}, and the .mjs files beside it, are served with the build.`
+        : 'Try another provider.',
       cause,
-    ),
+    )
+  },
 
   feedInvalid: (model: string, problem: string, cure: string) =>
     new OnnxError('ONNX_FEED_INVALID', model, problem, cure),

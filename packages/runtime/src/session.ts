@@ -47,7 +47,7 @@ async function createSession(
       release: () => call(() => inference.release()),
     }
   } catch (cause) {
-    throw errors.sessionFailed(model, variant.provider, cause)
+    throw errors.sessionFailed(model, variant.provider, source.files?.wasm, cause)
   }
 }
 

@@ -1,6 +1,6 @@
 /** The runtime in a real Chromium, from a page that no bundler made. */
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -32,9 +32,11 @@ const page = `<!doctype html><meta charset="utf-8"><title>Runtime</title>
 <script type="importmap">{ "imports": { "onnxruntime-common": "/common/index.js" } }</script>
 <script type="module">
   import { defineAsset, Tensor } from '/runtime/index.js'
+  // Not beside the script, where onnxruntime looks by itself.
+  const engineFiles = new URL(new URLSearchParams(location.search).get('files') ?? '/wasm/', location.href)
   const engine = (script, files) => ({
     load: () => import('/ort/' + script),
-    files: { wasm: location.origin + '/ort/' + files + '.wasm', mjs: location.origin + '/ort/' + files + '.mjs' },
+    files: { wasm: new URL(files + '.wasm', engineFiles).href, mjs: new URL(files + '.mjs', engineFiles).href },
   })
   const engines = {
     wasm: engine('ort.wasm.min.mjs', 'ort-wasm-simd-threaded'),
@@ -114,14 +116,19 @@ beforeAll(async () => {
   })
   const { resolve } = createRequire(import.meta.url)
   const link = (from: string, to: string) => symlinkSync(from, join(folder, to), 'junction')
-  link(dirname(resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm')), 'ort')
+  const dist = dirname(resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm'))
+  for (const name of ['ort', 'wasm']) link(dist, name)
+  mkdirSync(join(folder, 'half-deployed'))
+  for (const name of ['ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.asyncify.mjs'])
+    link(join(dist, name), join('half-deployed', name))
   link(join(dirname(resolve('onnxruntime-common')), '../esm'), 'common')
   writeFileSync(join(folder, 'index.html'), page)
   for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, `${name}.onnxv`), bytes)
   server = await serve(folder, {
     respond: ({ url = '' }, response) => {
-      faults[url]?.(response)
-      return url in faults
+      const respond = faults[url.startsWith('/html/') ? '/html.onnxv' : url]
+      respond?.(response)
+      return respond !== undefined
     },
   })
   browser = await launch({ args: ['--host-resolver-rules=MAP elsewhere.test 127.0.0.1'] })
@@ -171,8 +178,12 @@ function near(got: readonly number[] | undefined, tolerance = 1e-4): void {
 
 describe('open, in Chromium', () => {
   it.each([
-    { provider: 'webgpu' as const, other: /ort\.wasm\.|threaded\.(wasm|mjs)/, mine: 'asyncify' },
-    { provider: 'wasm' as const, other: /webgpu|asyncify/, mine: 'ort-wasm-simd-threaded.wasm' },
+    {
+      provider: 'webgpu' as const,
+      other: /ort\.wasm\.|threaded\.(wasm|mjs)/,
+      mine: '/wasm/ort-wasm-simd-threaded.asyncify.wasm',
+    },
+    { provider: 'wasm' as const, other: /webgpu|asyncify/, mine: '/wasm/ort-wasm-simd-threaded.wasm' },
   ])(
     'computes on $provider what Node computes, and loads that engine alone',
     async ({ provider, other, mine }) => {
@@ -180,7 +191,7 @@ describe('open, in Chromium', () => {
       expect(problems).toEqual([])
       expect(result.value).toMatchObject({ target: provider, skipped: [] })
       near(result.value?.y)
-      expect(paths.filter((path) => path.endsWith('.wasm'))).toEqual([expect.stringContaining(mine)])
+      expect(paths.filter((path) => path.endsWith('.wasm'))).toEqual([mine])
       expect(paths.filter((path) => other.test(path))).toEqual([])
     },
   )
@@ -240,6 +251,18 @@ describe('open, in Chromium', () => {
     for (const index of [0, 3, 4]) near(result[index])
     expect(result[1]).not.toEqual(result[0])
     expect(result[2]).not.toEqual(result[1])
+  })
+})
+
+describe('an engine that was not deployed', () => {
+  it.each(['gone', 'half-deployed', 'html'])('ends in an error that names it: %s', async (files) => {
+    const { result } = await inPage([webgpu, wasm], openAndRun, { url: `${server.url}?files=/${files}/` })
+    expect(result.error).toEqual({
+      code: 'ONNX_SESSION_FAILED',
+      message: expect.stringContaining(
+        `/${files}/ort-wasm-simd-threaded.asyncify.wasm, and the .mjs files beside it,`,
+      ),
+    })
   })
 })
 

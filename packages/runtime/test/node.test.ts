@@ -187,17 +187,28 @@ describe('open, in Node', () => {
   it('stays with its variant when the first run fails on every other too, for then it is the feeds', async () => {
     // The descriptor says less than the model knows, so that only onnxruntime can refuse the feeds.
     const variants = [whole(), variant('second', model)]
+    let sessions = 0
+    const load = async () => {
+      const { InferenceSession, ...rest } = await import('onnxruntime-node')
+      const create = (...args: Parameters<typeof InferenceSession.create>) => {
+        sessions++
+        return InferenceSession.create(...args)
+      }
+      return { ...rest, InferenceSession: { create } }
+    }
     const loose = defineAsset<{ x: Tensor }, Outputs>({
       name: 'digits.onnx',
       inputs: [{ name: 'x', type: 'float32' }],
       outputs: [],
       variants,
-      engines,
+      engines: { node: { load } },
     })
     const session = await loose.open()
     const wrong = { x: new Tensor('float32', new Float32Array(63), [1, 63]) }
     await expect(session.run(wrong)).rejects.toThrow(/invalid dimensions|Got: 63/)
     await expect(session.run(wrong)).rejects.toThrow(/invalid dimensions|Got: 63/)
+    // The second failure opens no session again.
+    expect(sessions).toBe(2)
     expect(session.variant).toBe(variants[0])
     expect(session.skipped).toEqual([])
     const { y } = await session.run({ x: new Tensor('float32', new Float32Array(64), [1, 64]) })
