@@ -2,12 +2,20 @@
  * A Chromium for tests and the demo: an installed Chrome, Chromium or Edge first; Debian's package where this is Debian
  * or Ubuntu and the user is root; else Playwright's own. `node scripts/chromium.mjs` prints its path.
  */
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import { root, run } from './steps.mjs'
 
-const onPath = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'microsoft-edge']
+const onPath = [
+  'chromium',
+  'chromium-browser',
+  'google-chrome',
+  'google-chrome-stable',
+  'microsoft-edge',
+  'microsoft-edge-stable',
+]
 
 const elsewhere = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
@@ -27,13 +35,16 @@ const isRoot = process.getuid?.() === 0
 function installed() {
   const folders = (process.env.PATH ?? '').split(process.platform === 'win32' ? ';' : ':')
   const candidates = [
-    ...(process.env.CHROME_PATH ? [process.env.CHROME_PATH] : []),
     ...onPath.flatMap((name) => folders.map((folder) => join(folder, name))),
     ...elsewhere,
     chromium.executablePath(),
   ]
-  return candidates.find((path) => path !== '' && existsSync(path))
+  return candidates.find((path) => path !== '' && existsSync(path) && starts(path))
 }
+
+/** Ubuntu's /usr/bin/chromium-browser may be a script that only asks for a snap. On Windows --version opens a window. */
+const starts = (path) =>
+  process.platform === 'win32' || spawnSync(path, ['--version'], { timeout: 30_000 }).status === 0
 
 function isDebian() {
   return (
@@ -47,6 +58,11 @@ function isDebian() {
  * @returns {Promise<string>} path of the executable
  */
 export async function ensureChromium() {
+  const { CHROME_PATH: chosen } = process.env
+  if (chosen) {
+    if (existsSync(chosen)) return chosen
+    throw new Error(`CHROME_PATH names no file: ${chosen}`)
+  }
   const found = installed()
   if (found) return found
   if (isRoot && isDebian()) {
