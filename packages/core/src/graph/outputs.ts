@@ -45,15 +45,11 @@ export class Outputs {
     return this.#list[this.#places.get(value) ?? -1]?.info
   }
 
-  /** Changes all entries of a value; false where it has none. */
-  edit(value: Value, change: (info: ValueInfo) => ValueInfo): boolean {
-    let found = false
+  /** Changes all entries of a value. */
+  edit(value: Value, change: (info: ValueInfo) => ValueInfo): void {
     this.#list.forEach((output, place) => {
-      if (output.value !== value) return
-      this.#list[place] = { value, info: change(output.info) }
-      found = true
+      if (output.value === value) this.#list[place] = { value, info: change(output.info) }
     })
-    return found
   }
 
   connect(connected: boolean): void {

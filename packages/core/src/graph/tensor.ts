@@ -45,7 +45,7 @@ export class Tensor {
     this.dataType = dataType
     this.dims = dims
     this.#content = content
-    this.size = sizeOf(dims, name, maxBytes)
+    this.size = sizeOf(dims, name)
     this.byteLength = dataType === 'string' ? stringBytes(content) : byteLengthOf(dataType, this.size)
     if (this.byteLength > maxBytes) {
       throw errors.limitExceeded(
@@ -202,23 +202,14 @@ export class Tensor {
   }
 }
 
-function sizeOf(dims: readonly number[], name: string, maxBytes: number): number {
+function sizeOf(dims: readonly number[], name: string): number {
   let size = 1
   for (const dim of dims) {
     if (!Number.isSafeInteger(dim) || dim < 0) throw errors.invalidDims(name, dims.join(', '))
     size *= dim
   }
-  // Sub-byte elements are two bits at least, so that no tensor within bounds has more elements than this.
-  if (size > maxBytes * 4) {
-    throw errors.limitExceeded(
-      'tensorBytes',
-      `Elements of tensor ${errors.quote(name)}`,
-      size,
-      maxBytes,
-      name,
-    )
-  }
-  return size
+  // Other dimensions may multiply to infinity before a zero comes.
+  return dims.includes(0) ? 0 : size
 }
 
 function stringBytes(content: Content): number {
