@@ -68,15 +68,15 @@ export type Feeds<Inputs> = {
 /** An onnxruntime InferenceSession, typed from the model, that knows which variant it runs. */
 export interface OnnxSession<Inputs, Outputs> extends Omit<InferenceSession, 'run' | 'release'> {
   /**
-   * Runs the model.
+   * Runs the model. Calls may overlap; on one of onnxruntime-web's builds, all sessions take turns.
    * @throws OnnxError ONNX_FEED_INVALID when a feed doesn't fit the model's inputs, ONNX_DISPOSED
    */
   run(feeds: Feeds<Inputs>, options?: InferenceSession.RunOptions): Promise<Outputs>
-  /** The variant in use. If its very first run fails, the session goes on with the next one. */
+  /** The variant in use. If its very first run fails, and one of the next does it, the session goes on with that one. */
   readonly variant: AssetVariant
   /** The variants before it, and why they were passed over. */
   readonly skipped: readonly Skipped[]
-  /** The onnxruntime session underneath. */
+  /** The onnxruntime session underneath. Its own calls wait for nobody: on WebGPU, two at once hang the page. */
   readonly inference: InferenceSession
   /** Gives the memory back. */
   dispose(): Promise<void>
