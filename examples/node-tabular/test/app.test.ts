@@ -33,7 +33,7 @@ it('explains as much of the variance as the source model', async () => {
   const table = join(example, 'data/patients.csv')
   const result = JSON.parse(await program(table, '--json', '--source'))
   expect(result.rows).toBe(200)
-  expect(result.source.r2).toBeGreaterThan(0.434)
+  expect(result.source.r2).toBeGreaterThan(0.43)
   expect(result.r2).toBeCloseTo(result.source.r2, 2)
   expect(result.model).toMatchObject({ target: 'node', provider: 'cpu' })
   expect(result.model.bytes).toBeLessThan(4225)

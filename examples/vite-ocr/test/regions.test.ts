@@ -42,8 +42,8 @@ describe('text in the map of a detector', () => {
 
   it('counts pixels that touch at a corner as one text', () => {
     const steps = [
-      [10, 10, 40, 20, 0.9],
-      [40, 20, 44, 24, 0.9],
+      [10, 10, 40, 20, 1],
+      [40, 20, 44, 24, 1],
     ]
     expect(findRegions(mapOf(64, 64, steps))).toHaveLength(1)
   })
