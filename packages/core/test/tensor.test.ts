@@ -218,6 +218,7 @@ describe('external data', () => {
     expect(read({ external: short.external })).toThrow(
       expect.objectContaining({ code: 'ONNX_EXTERNAL_DATA_TOO_SHORT' }),
     )
+    expect(short.log).toEqual(['open far.bin'])
     const lying = () => ({ byteLength: 100, read: () => new Uint8Array(3) })
     expect(read({ external: lying })).toThrow(
       expect.objectContaining({ code: 'ONNX_EXTERNAL_DATA_TOO_SHORT' }),
