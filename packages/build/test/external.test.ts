@@ -34,6 +34,7 @@ describe('external data', () => {
   it('never leaves the folder of the model', () => {
     const hostile = [
       '../secrets/key',
+      'sub/../weights.bin',
       'sub/../../secrets/key',
       'sub\\..\\..\\secrets\\key',
       join(root, 'secrets', 'key'),
