@@ -42,9 +42,12 @@ export interface App {
 export function createApp(name: string, models: Readonly<Record<string, string>> = {}): App {
   const dir = mkdtempSync(join(tmpdir(), `unplugin-onnx-${name}-`))
   const out = join(dir, 'dist')
-  cpSync(join(fixtures, 'apps', name), dir, { recursive: true })
+  // Files that are as old as the fixtures: watchers take new ones for changes.
+  cpSync(join(fixtures, 'apps', name), dir, { recursive: true, preserveTimestamps: true })
   mkdirSync(join(dir, 'src'), { recursive: true })
-  for (const [as, model] of Object.entries(models)) cpSync(modelFile(model), join(dir, 'src', as))
+  for (const [as, model] of Object.entries(models)) {
+    cpSync(modelFile(model), join(dir, 'src', as), { preserveTimestamps: true })
+  }
   symlinkSync(join(import.meta.dirname, 'node_modules'), join(dir, 'node_modules'))
   return {
     dir,

@@ -1,16 +1,27 @@
-import { cpSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { watch } from 'rollup'
 import onnxRollup from 'unplugin-onnx/rollup'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import webpack from 'webpack'
-import { type App, createBasicApp, modelFile, webpackConfig } from './apps'
+import {
+  type App,
+  createApp,
+  createBasicApp,
+  modelFile,
+  type PluginOptions,
+  viteConfig,
+  viteVersions,
+  webpackConfig,
+} from './apps'
 
 let app: App
 beforeEach(() => {
   app = createBasicApp()
 })
 afterEach(() => app.remove())
+
+const longAgo = new Date(2020, 0)
 
 const model = () => join(app.dir, 'src/digits_mlp.onnx')
 
@@ -75,7 +86,9 @@ it('webpack keeps the variants over a rebuild, and converts a changed model agai
 
 it('webpack converts again when the configuration file changes', async () => {
   const builds = buildLog()
-  writeFileSync(join(app.dir, 'onnx.config.mjs'), "export default { targets: ['wasm', 'webgpu'] }\n")
+  const config = join(app.dir, 'onnx.config.mjs')
+  writeFileSync(config, "export default { targets: ['wasm', 'webgpu'] }\n")
+  utimesSync(config, longAgo, longAgo)
   const watching = webpack({ ...webpackConfig(app), mode: 'development', devtool: false }).watch(
     { aggregateTimeout: 20 },
     (error, stats) =>
@@ -84,7 +97,7 @@ it('webpack converts again when the configuration file changes', async () => {
   try {
     await builds.until('')
     expect(app.read('main.js')).toContain('ort.webgpu.min')
-    writeFileSync(join(app.dir, 'onnx.config.mjs'), "export default { targets: ['wasm'] }\n")
+    writeFileSync(config, "export default { targets: ['wasm'] }\n")
     await builds.until('', () => !app.read('main.js').includes('ort.webgpu.min'))
     expect(app.read('main.js')).toContain('ort.wasm.min')
   } finally {
@@ -122,4 +135,95 @@ it('rollup converts a changed model again, and goes on after a broken one', asyn
   } finally {
     await watcher.close()
   }
+})
+
+/** Each bundler, watching: `again` waits until the model was converted once more. */
+const watchers: Record<string, (app: App, options: PluginOptions) => Promise<() => Promise<void>>> = {
+  'webpack 5': async (watched, options) => {
+    const builds = buildLog()
+    const watching = webpack({
+      ...webpackConfig(watched, options),
+      mode: 'development',
+      devtool: false,
+    }).watch({ aggregateTimeout: 20 }, (error, stats) =>
+      builds.push(error ? String(error) : (stats?.toString({ all: false, errors: true }) ?? '')),
+    )
+    await builds.until('')
+    return () => new Promise((done) => watching?.close(() => done()))
+  },
+  'rollup 4': async (watched, options) => {
+    const builds = buildLog()
+    const watcher = watch({
+      input: join(watched.dir, 'src/main.js'),
+      output: { dir: watched.out, format: 'es' },
+      plugins: [onnxRollup({ ...options, logLevel: 'silent' })],
+      watch: { buildDelay: 20 },
+    })
+    watcher.on('event', (event) => {
+      if (event.code === 'ERROR') builds.push(event.error.message)
+      if (event.code === 'BUNDLE_END') void event.result.close().then(() => builds.push(''))
+    })
+    await builds.until('')
+    return () => watcher.close()
+  },
+  ...Object.fromEntries(
+    Object.entries(viteVersions).map(([name, vite]) => [
+      name,
+      async (watched: App, options: PluginOptions) => {
+        const server = await vite.createServer({
+          ...viteConfig(watched, options),
+          server: { port: 0, host: '127.0.0.1' },
+        })
+        await server.listen()
+        const { port } = server.httpServer?.address() as { port: number }
+        const load = () => fetch(`http://127.0.0.1:${port}/src/model.onnx?import`)
+        // As a page does: first the importing module, then the model.
+        await fetch(`http://127.0.0.1:${port}/src/main.js`)
+        expect((await load()).status).toBe(200)
+        // And again when it is told to reload.
+        const { hot } = server.environments.client
+        const { send } = hot
+        hot.send = (...args: unknown[]) => {
+          if ((args[0] as { type?: string }).type === 'full-reload') void load().catch(() => {})
+          return (send as (...all: unknown[]) => void).apply(hot, args)
+        }
+        return () => server.close()
+      },
+    ]),
+  ),
+}
+
+describe.each(Object.entries(watchers))('%s converts again', (_, start) => {
+  it.each([
+    ['external data', 'src/digits_ext.onnx.data'],
+    ['calibration', 'calibration.npz'],
+  ])('when the %s changes', async (_what, file) => {
+    const watched = createApp('single', {
+      'model.onnx': 'digits_ext.onnx',
+      'digits_ext.onnx.data': 'digits_ext.onnx.data',
+      '../calibration.npz': 'digits_ext.npz',
+    })
+    const cache = join(watched.dir, '.cache')
+    const entries = () => readdirSync(join(cache, 'v1/entries')).length
+    const options: PluginOptions = {
+      targets: ['node'],
+      cache: { dir: cache },
+      models: { '**/*.onnx': { calibration: join(watched.dir, 'calibration.npz'), recipes: ['float16'] } },
+    }
+    const stop = await start(watched, options)
+    try {
+      expect(entries()).toBe(1)
+      const path = join(watched.dir, file)
+      const bytes = readFileSync(path)
+      if (file.endsWith('.npz')) cpSync(modelFile('digits_mobile.npz'), path)
+      else {
+        bytes[40]! ^= 1
+        writeFileSync(path, bytes)
+      }
+      await expect.poll(entries, { timeout: 30_000 }).toBe(2)
+    } finally {
+      await stop()
+      watched.remove()
+    }
+  })
 })
