@@ -48,6 +48,15 @@ describe('text in the map of a detector', () => {
     expect(findRegions(mapOf(64, 64, steps))).toHaveLength(1)
   })
 
+  it('follows a text upwards too', () => {
+    const cup = [
+      [10, 10, 30, 30, 1],
+      [30, 20, 40, 30, 1],
+      [40, 10, 60, 30, 1],
+    ]
+    expect(findRegions(mapOf(80, 64, cup))).toHaveLength(1)
+  })
+
   it('finds nothing on an empty page', () => {
     expect(findRegions(mapOf(32, 32, []))).toEqual([])
   })
