@@ -19,8 +19,9 @@ export default {
   plugins: [
     new HtmlPlugin({ template: './src/index.html' }),
     onnx({
-      // A step takes less than a millisecond on a CPU: a GPU would only wait for its orders. (And onnxruntime-web 1.30
-      // computes this model wrongly on WebGPU, the source as well as any variant.)
+      // A step takes less than a millisecond on a CPU: a GPU would only wait for its orders. Besides, onnxruntime-web 1.30
+      // computes a convolution of this model wrongly on WebGPU, in the source as in any variant: input channels (129) that
+      // divide by 3 and not by 4, output channels (128) that divide by 4.
       targets: ['wasm'],
       models: { '**/silero_vad_v5.onnx': { calibration: './calibration/speech.ts' } },
     }),
