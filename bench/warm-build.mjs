@@ -77,5 +77,7 @@ const results = []
 for (let round = 0; round < rounds; round++) results.push(await once())
 rmSync(out, { recursive: true })
 const { total, own, ratio } = results.toSorted((a, b) => a.ratio - b.ratio)[Math.floor(rounds / 2)]
-console.log(`build ${total.toFixed(0)} ms, of it the plugin's hooks ${own.toFixed(0)} ms (median of ${rounds})`)
+console.log(
+  `build ${total.toFixed(0)} ms, of it the plugin's hooks ${own.toFixed(0)} ms (median of ${rounds})`,
+)
 console.log(`added to the bundler's own time: ${(100 * ratio).toFixed(2)} %`)

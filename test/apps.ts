@@ -131,7 +131,7 @@ export const builds: Readonly<Record<string, Build>> = {
   'rollup 4': async (app, options) => {
     const bundle = await rollup({
       input: join(app.dir, 'src/main.js'),
-      plugins: [onnxRollup(quiet(options))],
+      plugins: [onnxRollup(quiet(options ?? {}))],
       onwarn: (warning) => {
         throw new Error(warning.message)
       },

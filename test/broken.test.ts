@@ -115,7 +115,7 @@ describe.each(Object.entries(viteVersions))('the dev server of %s lives on after
   const start = async (app: App) => {
     server = await vite.createServer({ ...viteConfig(app), server: { port: 0, host: '127.0.0.1' } })
     await server.listen()
-    origin = `http://127.0.0.1:${(server.httpServer?.address() as { port: number }).port}`
+    origin = `http://127.0.0.1:${(server.httpServer!.address() as { port: number }).port}`
   }
 
   it.each(broken)('$what, and says so in the overlay', async (each) => {

@@ -20,7 +20,7 @@ describe.each(Object.entries(viteVersions))('the dev server of %s', (_, vite) =>
     writeFileSync(join(app.dir, 'onnx.config.mjs'), 'export default {}\n')
     server = await vite.createServer({ ...viteConfig(app), server: { port: 0, host: '127.0.0.1' } })
     await server.listen()
-    origin = `http://127.0.0.1:${(server.httpServer?.address() as { port: number }).port}`
+    origin = `http://127.0.0.1:${(server.httpServer!.address() as { port: number }).port}`
   })
   afterAll(async () => {
     await server.close()
@@ -53,7 +53,9 @@ describe.each(Object.entries(viteVersions))('the dev server of %s', (_, vite) =>
     for (const file of files) {
       const { status, type, bytes } = await behind(file)
       expect({ status, type }).toEqual({ status: 200, type: 'application/octet-stream' })
-      expect(hashes).toContain(Buffer.from(await crypto.subtle.digest('SHA-256', bytes)).toString('hex'))
+      expect(hashes).toContain(
+        Buffer.from(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes))).toString('hex'),
+      )
     }
   })
 

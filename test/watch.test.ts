@@ -175,7 +175,7 @@ const watchers: Record<string, (app: App, options: PluginOptions) => Promise<() 
           server: { port: 0, host: '127.0.0.1' },
         })
         await server.listen()
-        const { port } = server.httpServer?.address() as { port: number }
+        const { port } = server.httpServer!.address() as { port: number }
         const load = () => fetch(`http://127.0.0.1:${port}/src/model.onnx?import`)
         // As a page does: first the importing module, then the model.
         await fetch(`http://127.0.0.1:${port}/src/main.js`)

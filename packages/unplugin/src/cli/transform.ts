@@ -35,7 +35,10 @@ export const transformCommand = (): Command =>
 
 function listPasses(json: boolean): void {
   const all = [...passes.values()].map(({ name, version, options }) => ({ name, version, options }))
-  if (json) return print(all)
+  if (json) {
+    print(all)
+    return
+  }
   for (const { name, options } of all) {
     const defaults = Object.keys(options).length === 0 ? '' : `  ${JSON.stringify(options)}`
     process.stdout.write(`${name}${defaults}\n`)
