@@ -1,6 +1,12 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { type Conversion, createConverter, formatSummary, type ModelOptions } from '@unplugin-onnx/build'
+import { join, resolve } from 'node:path'
+import {
+  type Conversion,
+  createConverter,
+  formatSummary,
+  type ModelOptions,
+  targets,
+} from '@unplugin-onnx/build'
 import type { Manifest } from '@unplugin-onnx/runtime'
 import { Command } from 'commander'
 import { variantName } from '../module/asset-module'
@@ -20,13 +26,19 @@ interface Flags {
   readonly json?: true
 }
 
+const recipeNames = [...new Set([...targets.values()].flatMap(({ recipes }) => recipes))]
+
 export const convertCommand = (): Command =>
   new Command('convert')
     .description('make and verify a variant for each target, and write them with a manifest.json')
     .argument('<model>', 'the .onnx file')
     .requiredOption('-o, --out <dir>', 'folder for the variants and manifest.json')
-    .option('-t, --target <names>', 'targets, separated by commas: webgpu, wasm, node', collect)
-    .option('-r, --recipe <names>', 'only these recipes: int8, float16, float32', collect)
+    .option(
+      '-t, --target <names>',
+      `targets, separated by commas: ${[...targets.keys()].join(', ')}`,
+      collect,
+    )
+    .option('-r, --recipe <names>', `only these recipes: ${recipeNames.join(', ')}`, collect)
     .option('-c, --calibration <file>', 'inputs to measure on: .npz, .npy, or a module that yields feeds')
     .option('-a, --accuracy <budget>', "high, balanced, small, or measures: 'sqnr=25,cosine=0.99'", accuracy)
     .option('--json', 'print the manifest as JSON')
@@ -35,7 +47,7 @@ export const convertCommand = (): Command =>
 async function convert(file: string, flags: Flags): Promise<void> {
   const root = process.cwd()
   const options = await createOptionsReader(root, {})()
-  const configured = modelOptions(options, join(root, file), root, 'unknown')
+  const configured = modelOptions(options, resolve(root, file), root, 'unknown')
   const asked: ModelOptions = {
     ...configured,
     ...(flags.target && { targets: flags.target }),
@@ -46,7 +58,7 @@ async function convert(file: string, flags: Flags): Promise<void> {
   const terminal = createTerminal(flags.json ? 'warn' : (options.logLevel ?? 'info'))
   const converter = createConverter({
     root,
-    ...(options.cache?.dir !== undefined && { cacheDir: join(root, options.cache.dir) }),
+    ...(options.cache?.dir !== undefined && { cacheDir: resolve(root, options.cache.dir) }),
     logger: terminal,
     onProgress: (event) => terminal.progress(event),
   })
