@@ -10,6 +10,7 @@ import { installAndBuild, pnpm, root, run, step } from './steps.mjs'
 installAndBuild()
 step('Check types', () => pnpm(['run', 'typecheck']))
 step('Check style', () => pnpm(['run', 'lint']))
+step('Check the packed packages', () => run(process.execPath, ['scripts/check-packages.mjs']))
 step('Find or install Chromium', () => run(process.execPath, ['scripts/chromium.mjs']))
 
 const reports = mkdtempSync(join(tmpdir(), 'unplugin-onnx-test-'))
