@@ -23,7 +23,7 @@ export interface Model {
 /** @param provider undefined: the best that this device has */
 export async function openModel(provider: Provider | undefined): Promise<Model> {
   const start = performance.now()
-  const session = await digits.open({ ...(provider && { provider }), session: { logSeverityLevel: 3 } })
+  const session = await digits.open({ ...(provider && { provider }) })
   return {
     async classify(picture) {
       const { y } = await session.run({ x: new Tensor('float32', picture, [1, 1, side, side]) })

@@ -41,8 +41,6 @@ export async function openModels(
   const open = async (asset: OnnxAsset, name: string) => {
     const session = await asset.open({
       ...(provider && { provider }),
-      // onnxruntime's remarks on its own optimizations are not for this page's console.
-      session: { logSeverityLevel: 3 },
       onProgress(state) {
         progress.set(name, state)
         const sum = (key: 'loaded' | 'total') =>

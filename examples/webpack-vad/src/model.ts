@@ -22,7 +22,7 @@ export interface Model {
 /** @param provider undefined: the best that the build holds for this device */
 export async function openModel(provider: Provider | undefined): Promise<Model> {
   const start = performance.now()
-  const session = await vad.open({ ...(provider && { provider }), session: { logSeverityLevel: 3 } })
+  const session = await vad.open({ ...(provider && { provider }) })
   const rate = new Tensor('int64', BigInt64Array.of(BigInt(sampleRate)), [])
   return {
     async run({ input, state }) {

@@ -36,8 +36,14 @@ async function createSession(
     // Node's engine has threads of its own, and takes several calls at once.
     const call = <T>(action: () => Promise<T>) =>
       variant.provider === 'cpu' ? action() : exclusively(engine, action)
-    // onnxruntime-web writes into the options it is given.
-    const options = { executionProviders: [variant.provider], ...structuredClone(variant.session), ...own }
+    const options = {
+      executionProviders: [variant.provider],
+      // Errors only: onnxruntime's remarks on its own optimizations are not for the console of a page.
+      logSeverityLevel: 3 as const,
+      // A copy, since onnxruntime-web writes into the options it is given.
+      ...structuredClone(variant.session),
+      ...own,
+    }
     const inference = await call(() => engine.InferenceSession.create(bytes, options))
     return {
       variant,
