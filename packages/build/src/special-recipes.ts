@@ -5,4 +5,4 @@
 export const sourceRecipe = 'source'
 
 /** The recipe that leaves alone what it has to for the budget: the planner finds out what that is. */
-export const mixedRecipe = { name: 'int8-mixed', of: 'int8', unless: 'int8-spared' } as const
+export const mixedRecipe = { name: 'int8-mixed', of: 'int8' } as const

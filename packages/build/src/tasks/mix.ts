@@ -16,7 +16,7 @@ const maxGroups = 48
 /** Weights below this share of all bytes cost so little in float16 that they stand or fall together. */
 const tinyShare = 0.0015
 /** Input elements that each weight is measured on. */
-const rankingElements = 400_000
+const rankingElements = 800_000
 /** A mix is tried whenever weights of this share of all bytes were added to those that are spared. */
 const stepShare = 0.004
 /** Spared weights that are tried to be put back, and the share of all bytes that makes one worth it. */
@@ -147,11 +147,11 @@ export async function mix(
   }
 }
 
-/** Small inputs run fast, so each weight is measured on more of them: one to four samples. */
+/** Small inputs run fast, so each weight is measured on more of them: one to eight samples. */
 function samplesFor(work: string, engine: EnginePackage): number {
   const { feeds } = loadSample(work, engine.engine, 0)
   const elements = Object.values(feeds).reduce((sum, { data }) => sum + data.length, 0)
-  return Math.max(1, Math.min(4, Math.round(rankingElements / elements)))
+  return Math.max(1, Math.min(8, Math.round(rankingElements / elements)))
 }
 
 function reasonOf(group: Group, noise: number): string {
