@@ -69,6 +69,8 @@ export async function plan(
   const recipes = [...new Set(targets.flatMap((target) => target.recipes))].filter((recipe) =>
     allowed(recipe, options),
   )
+  // A mix is made later, from what it is a mix of, whether that may be taken itself or not.
+  const plain = [...new Set(recipes.map((recipe) => (recipe === mixedRecipe.name ? mixedRecipe.of : recipe)))]
   const verifiedBy = [...new Set(targets.map((target) => target.engine))]
 
   const sourceRuns = new Map<EngineName, SourceRun>()
@@ -85,12 +87,10 @@ export async function plan(
       )
       sourceRuns.set(engine, run)
     }),
-    ...recipes
-      .filter((recipe) => recipe !== mixedRecipe.name)
-      .map(async (recipe) => {
-        report('convert', recipe)
-        written.set(recipe, await attempted(() => pool.exec('write', [model, recipe, work])))
-      }),
+    ...plain.map(async (recipe) => {
+      report('convert', recipe)
+      written.set(recipe, await attempted(() => pool.exec('write', [model, recipe, work])))
+    }),
   ])
 
   const verify = async (
@@ -159,9 +159,12 @@ async function choose(
       const plain = written.get(mixedRecipe.of)
       if (plain?.ok !== true) continue
       const verified = await verify(mixedRecipe.of, plain, target.engine)
-      // A search takes its time: it is for where the plain recipe runs, but adds too much noise.
-      if (!verified.ok || judge(verified.accuracy, budget).within) continue
-      file = await mixed(target.engine)
+      // A search takes its time: it is for where the plain recipe runs, but adds too much noise. Where it does not, a mix
+      // spares nothing, and is a candidate of its own only if the plain recipe may not be one.
+      if (!verified.ok) continue
+      if (!judge(verified.accuracy, budget).within) file = await mixed(target.engine)
+      else if (allowed(mixedRecipe.of, job.options)) continue
+      else file = plain
     }
     if (file?.ok) tried.push([recipe, file])
     else

@@ -56,7 +56,9 @@ function resolvePackage(name: string, path: string, root: string): string {
   for (const from of [join(root, 'package.json'), import.meta.url]) {
     try {
       return createRequire(from).resolve(`${name}${path}`)
-    } catch {}
+    } catch {
+      // Not from here: the next place, or the error below.
+    }
   }
   throw engineMissing(name, undefined, undefined)
 }
