@@ -1,5 +1,4 @@
-import { OnnxError, type OnnxErrorCode } from '@unplugin-onnx/core'
-import { nearest } from './nearest'
+import { nearest, OnnxError, type OnnxErrorCode } from '@unplugin-onnx/core'
 import { printable } from './printable'
 
 const error = (

@@ -37,6 +37,7 @@ export {
 export { type DataType, type DataTypeInfo, dataTypes } from './onnx/data-types'
 export { applyPasses, type StepResult } from './passes/apply'
 export { passes } from './passes/index'
+export { nearest } from './passes/nearest'
 export {
   definePass,
   type OptionValue,

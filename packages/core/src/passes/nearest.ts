@@ -1,27 +1,23 @@
-/** The known name that is the fewest edits away, if half of its letters stay at least. */
+import leven from 'leven'
+
+/** Longer names are cut: a hostile one costs nothing. */
+const maxLength = 64
+
+/**
+ * The known name with the fewest edits to `name`, if it is near enough to be a slip of the finger: for messages about
+ * unknown options, passes, targets and inputs.
+ */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined
-  let least = Number.POSITIVE_INFINITY
-  for (const each of known) {
-    const distance = editDistance(name.toLowerCase(), each.toLowerCase())
-    if (distance < least && distance <= Math.max(name.length, each.length) / 2) {
-      best = each
-      least = distance
+  let least = Math.max(3, Math.ceil(name.length / 2) + 1)
+  for (const candidate of known) {
+    const edits = leven(cut(name), cut(candidate))
+    if (edits < least && edits < candidate.length) {
+      least = edits
+      best = candidate
     }
   }
   return best
 }
 
-/** Levenshtein's distance, row by row. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[b.length] ?? 0
-}
+const cut = (name: string): string => name.slice(0, maxLength).toLowerCase()

@@ -1,4 +1,4 @@
-import leven from 'leven'
+import { nearest } from '@unplugin-onnx/core'
 import { optionUnknown, optionWrong } from '../errors'
 import { type Kind, type Options, optionsKind } from './schema'
 
@@ -27,19 +27,4 @@ function check(value: unknown, kind: Kind, where: string, path: string): void {
       check(inner, innerKind, where, innerPath)
     }
   }
-}
-
-/** The closest of some names, if it is close enough to be what was meant. */
-export function nearest(name: string, names: readonly string[]): string | undefined {
-  const lower = name.toLowerCase()
-  let best: string | undefined
-  let bestDistance = Math.max(2, Math.ceil(name.length / 2)) + 1
-  for (const candidate of names) {
-    const distance = leven(lower, candidate.toLowerCase())
-    if (distance < bestDistance) {
-      best = candidate
-      bestDistance = distance
-    }
-  }
-  return best
 }
