@@ -14,12 +14,19 @@ import { digest, equalBytes, equalTransposed, orderlessDigest } from './same-byt
 export const dedupeInitializers = definePass({
   name: 'dedupe-initializers',
   version: 1,
+  summary: 'Lets initializers with the same content, transposed ones included, be one.',
+  source: 'onnx/ir-py, passes/common/initializer_deduplication.py',
   options: {
     /** Smaller tensors stay. */
     minBytes: 64,
     /** Also look for transposed copies, from 4096 bytes on. */
     transposed: true,
   },
+  describe: {
+    minBytes: 'smaller tensors stay',
+    transposed: 'also look for transposed copies, from 4096 bytes on',
+  },
+  fidelity: 100,
   run(model, { minBytes, transposed }) {
     const candidates = [...model.initializers()].filter(
       (value) => value.isConstant && bytesOf(value) >= minBytes,

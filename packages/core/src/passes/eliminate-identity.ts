@@ -12,7 +12,11 @@ import { canReplaceUses, outputSlots } from './placement'
 export const eliminateIdentity = definePass({
   name: 'eliminate-identity',
   version: 1,
+  summary: 'Takes out nodes that give back what they read.',
+  source: 'onnxruntime/core/optimizer/identity_elimination.cc and its neighbours',
   options: {},
+  describe: {},
+  fidelity: 100,
   run(model) {
     const skipped: Skipped[] = []
     let changed = 0

@@ -17,6 +17,8 @@ import { Placement } from './placement'
 export const float16 = definePass({
   name: 'float16',
   version: 1,
+  summary: 'Stores weights as float16.',
+  source: 'IEEE 754 binary16; onnxruntime/core/optimizer/constant_folding.cc',
   options: {
     mode: 'storage',
     /** Names of weights, or of nodes whose weights, stay float32. */
@@ -24,6 +26,12 @@ export const float16 = definePass({
     /** Smaller tensors stay. */
     minBytes: 1024,
   },
+  describe: {
+    mode: "'storage': weights are stored so, nothing computes so",
+    keep: 'names of weights, or of nodes whose weights, stay float32; * for any characters',
+    minBytes: 'smaller tensors stay',
+  },
+  fidelity: 40,
   choices: { mode: ['storage'] },
   run(model, { keep, minBytes }) {
     const kept = keepMatcher(keep)

@@ -15,10 +15,17 @@ import { definePass, type PassContext, type Skipped } from './pass'
 export const foldConstants = definePass({
   name: 'fold-constants',
   version: 1,
+  summary: 'Turns Constant nodes, and what is computed from constants alone, into initializers.',
+  source: 'onnx/defs/generator/defs.cc, Constant 1 to 13; onnxruntime/core/optimizer/constant_folding.cc',
   options: {
     /** Bytes by which an evaluated constant may be larger than the constants that it takes the place of. */
     maxGrowth: 0,
   },
+  describe: {
+    maxGrowth:
+      'bytes by which an evaluated constant may be larger than the constants that it takes the place of',
+  },
+  fidelity: 100,
   async run(model, { maxGrowth }, { evaluate }) {
     const skipped: Skipped[] = []
     let changed = 0

@@ -20,24 +20,87 @@ export interface PassResult {
   readonly skipped: readonly Skipped[]
 }
 
+/** What one value of the model held in one run. */
+export interface Observation {
+  readonly value: Value
+  /** Elements in row-major order; integers and booleans as numbers. Valid during the call only. */
+  readonly data: Float32Array
+  readonly dims: readonly number[]
+  /** Which sample it was, from 0. */
+  readonly sample: number
+}
+
+/** Sample inputs of the model, and an engine to run it on them. */
+export interface Calibration {
+  /** How many sample inputs there are. */
+  readonly samples: number
+  /**
+   * Runs the model as it is now on each sample in turn and hands over what the values held, one at a time, so that
+   * memory doesn't grow with the number of samples. Values may lie inside of If, Loop and Scan: a branch that isn't
+   * taken gives no observation, a loop gives all its rounds stacked along a new first axis.
+   * @param values floats, integers or booleans; initializers are handed over like all others
+   * @throws the engine's error where it refuses the model
+   */
+  observe(
+    model: Model,
+    values: readonly Value[],
+    visit: (observation: Observation) => void,
+    options?: { readonly samples?: number },
+  ): Promise<void>
+}
+
 /** What passes need from outside; core itself runs no model. */
 export interface PassContext {
   /**
    * Runs nodes of one graph whose inputs are all constant.
-   * @returns a tensor for each of `values`, which the nodes make
+   * @returns a tensor for each of `values`, which the nodes make; undefined where the engine can't say
    */
-  readonly evaluate?: (nodes: readonly Node[], values: readonly Value[]) => Promise<readonly Tensor[]>
+  readonly evaluate?: (
+    nodes: readonly Node[],
+    values: readonly Value[],
+  ) => Promise<readonly (Tensor | undefined)[]>
+  readonly calibration?: Calibration
+  /** The model as it was before the first pass: what passes that correct the errors of others compare with. */
+  readonly reference?: Model
 }
+
+/** What an option takes, where its type and `choices` don't say it. */
+export interface Expectation {
+  /** After "It must be": 'a number from 0 to 1'. */
+  readonly text: string
+  fits(value: unknown): boolean
+}
+
+/** A number in a range, ends included. */
+export const between = (low: number, high: number): Expectation => ({
+  text: `a number from ${low} to ${high}`,
+  fits: (value) => typeof value === 'number' && value >= low && value <= high,
+})
 
 /** A change of a model, as data: name, version, options with their defaults, and what it does. */
 export interface Pass<O extends PassOptions = PassOptions> {
   readonly name: string
   /** Part of every cache key: raised when the output changes. */
   readonly version: number
+  /** One sentence for lists. */
+  readonly summary: string
+  /** Where the method comes from: paper, specification, source file. */
+  readonly source: string
   /** Defaults; options with other names are errors. */
   readonly options: O
+  /** A phrase for each option: unit, range, what it does. */
+  readonly describe: { readonly [K in keyof O]: string }
   /** Allowed values of options that don't take any value of their type. */
   readonly choices?: { readonly [K in keyof O]?: readonly O[K][] }
+  /** Allowed values of options where neither type nor choices say it. */
+  readonly expects?: { readonly [K in keyof O]?: Expectation }
+  /** Without calibration in the context it leaves the model as it is. */
+  readonly needs?: 'calibration'
+  /**
+   * Least signal-to-noise ratio in dB, worst sample and output, that trained models keep at the default options;
+   * held by the contract test in onnxruntime-web. -Infinity: the model computes something else, as pruning does.
+   */
+  readonly fidelity: number
   run(model: Model, options: O, context: PassContext): PassResult | Promise<PassResult>
 }
 
@@ -53,13 +116,14 @@ type Widened<O> = {
 }
 
 /** Keeps the types of the options; the registry forgets them. */
-export function definePass<O extends PassOptions>(pass: {
-  readonly name: string
-  readonly version: number
-  readonly options: O
-  readonly choices?: { readonly [K in keyof O]?: readonly Widened<O>[K][] }
-  run(model: Model, options: Widened<O>, context: PassContext): PassResult | Promise<PassResult>
-}): Pass<Widened<O> & PassOptions> {
+export function definePass<O extends PassOptions>(
+  pass: Omit<Pass<O>, 'describe' | 'choices' | 'expects' | 'run'> & {
+    readonly describe: { readonly [K in keyof O]: string }
+    readonly choices?: { readonly [K in keyof O]?: readonly Widened<O>[K][] }
+    readonly expects?: { readonly [K in keyof O]?: Expectation }
+    run(model: Model, options: Widened<O>, context: PassContext): PassResult | Promise<PassResult>
+  },
+): Pass<Widened<O> & PassOptions> {
   return pass as unknown as Pass<Widened<O> & PassOptions>
 }
 
@@ -85,7 +149,9 @@ export function optionsOf<O extends PassOptions>(
   return options as O
 }
 
-function expectation(pass: Pass, key: string): { text: string; fits(value: unknown): boolean } {
+function expectation(pass: Pass, key: string): Expectation {
+  const expected = pass.expects?.[key]
+  if (expected !== undefined) return expected
   const choices: readonly unknown[] | undefined = pass.choices?.[key]
   if (choices !== undefined) {
     const text = choices.map((choice) => JSON.stringify(choice)).join(' or ')

@@ -29,6 +29,8 @@ import { channelsOf } from './weight-axis'
 export const quantizeWeights = definePass({
   name: 'quantize-weights',
   version: 1,
+  summary: 'Stores the weights of layers in few bits.',
+  source: 'Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient inference"',
   options: {
     bits: 8,
     granularity: 'channel',
@@ -46,6 +48,19 @@ export const quantizeWeights = definePass({
      */
     spare: 0,
   },
+  describe: {
+    bits: 'bits a weight',
+    granularity: 'what shares a scale',
+    symmetric: 'no zero points',
+    scale: 'kind of scale',
+    method: 'how scales are chosen',
+    format: 'operator that gives the weights back',
+    keep: 'names of weights, or of nodes whose weights, stay; * for any characters',
+    minElements: 'weights with fewer elements stay',
+    spare:
+      'share of the weights, 0 to 1, that may stay to save accuracy: those with the most rounding noise for their size',
+  },
+  fidelity: 10,
   choices: {
     bits: [8],
     granularity: ['channel', 'tensor'],

@@ -12,7 +12,11 @@ import { definePass } from './pass'
 export const removeUnused = definePass({
   name: 'remove-unused',
   version: 1,
+  summary: 'Removes nodes, initializers and functions that nothing reads.',
+  source: 'onnx/ir-py, passes/common/unused_removal.py',
   options: {},
+  describe: {},
+  fidelity: 100,
   run(model) {
     let changed = removeNodes(model.graph) + removeFunctions(model)
     for (const graph of model.graphs()) changed += removeInitializers(graph)

@@ -13,12 +13,20 @@ const inferred = new Set(['', 'ai.onnx.ml', 'com.microsoft'])
 export const stripMetadata = definePass({
   name: 'strip-metadata',
   version: 1,
+  summary: "Drops doc strings, exporters' notes and recorded types that no engine needs.",
+  source: 'onnx/onnx.proto, fields doc_string, metadata_props, value_info',
   options: {
     /** Keys of node and graph metadata to drop, `*` for any characters. */
     metadata: ['pkg.*', 'namespace'],
     docStrings: true,
     valueInfo: true,
   },
+  describe: {
+    metadata: 'keys of node and graph metadata to drop, * for any characters',
+    docStrings: 'drop doc strings',
+    valueInfo: 'drop value_info',
+  },
+  fidelity: 100,
   run(model, options) {
     const expressions = options.metadata.map(globExpression)
     const drops = (key: string) => expressions.some((expression) => expression.test(key))

@@ -18,10 +18,16 @@ const NEWEST = 21
 export const upgradeOpset = definePass({
   name: 'upgrade-opset',
   version: 1,
+  summary: "Raises the opset of ONNX's own operators.",
+  source: 'onnx/version_converter/adapters and onnx/defs',
   options: {
     /** 7 to 21. */
     to: NEWEST,
   },
+  describe: {
+    to: 'the opset to reach, 7 to 21',
+  },
+  fidelity: 90,
   choices: { to: Array.from({ length: NEWEST - OLDEST + 1 }, (_, index) => OLDEST + index) },
   run(model, { to }): PassResult {
     const from = model.opset()
