@@ -3,6 +3,7 @@ import { eliminateIdentity } from './eliminate-identity'
 import { float16 } from './float16'
 import { foldConstants } from './fold-constants'
 import type { Pass } from './pass'
+import { quantizeDynamic } from './quantize-dynamic'
 import { quantizeWeights } from './quantize-weights'
 import { removeUnused } from './remove-unused'
 import { stripMetadata } from './strip-metadata'
@@ -19,5 +20,6 @@ export const passes: ReadonlyMap<string, Pass> = new Map(
     upgradeOpset,
     float16,
     quantizeWeights,
+    quantizeDynamic,
   ].map((pass) => [pass.name, pass as unknown as Pass]),
 )
