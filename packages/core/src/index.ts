@@ -36,10 +36,15 @@ export {
 } from './kernels/int8'
 export { type DataType, type DataTypeInfo, dataTypes } from './onnx/data-types'
 export { applyPasses, type StepResult } from './passes/apply'
+export { extractConstants } from './passes/extract'
 export { passes } from './passes/index'
 export { nearest } from './passes/nearest'
 export {
+  between,
+  type Calibration,
   definePass,
+  type Expectation,
+  type Observation,
   type OptionValue,
   optionsOf,
   type Pass,
@@ -49,4 +54,5 @@ export {
   type Skipped,
 } from './passes/pass'
 export { recipes, type Step } from './passes/recipes'
+export { type TappedModel, tapModel } from './passes/taps'
 export type { Int64 } from './wire/wire-type'
