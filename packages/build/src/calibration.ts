@@ -16,13 +16,20 @@ export interface CalibrationFile {
   readonly sha256: string
 }
 
-/** Most samples that are taken of a calibration file. */
+/** How much is taken of a calibration file, spread evenly over it. */
+export interface CalibrationLimits {
+  readonly samples: number
+  /** Input elements that all samples may have together, so that large images don't take minutes. */
+  readonly elements: number
+}
+
+/** For verification, which runs every candidate on each sample. */
 export const maxSamples = 32
-/** Most input elements that all samples may have together, so that large images don't take minutes. */
 export const maxElements = 4_000_000
+const verification: CalibrationLimits = { samples: maxSamples, elements: maxElements }
 
 /**
- * Reads calibration inputs: arrays named as the model's inputs, or feeds from a module. At most `maxSamples` feeds, spread
+ * Reads calibration inputs: arrays named as the model's inputs, or feeds from a module. At most `limits` say, spread
  * evenly, each with the inputs that the file gives; the caller synthesizes the others.
  * @throws OnnxError ONNX_CALIBRATION_INVALID
  */
@@ -30,12 +37,13 @@ export async function readCalibration(
   file: CalibrationFile,
   inputs: readonly ValueSignature[],
   model: string,
+  limits: CalibrationLimits = verification,
 ): Promise<Feeds[]> {
   const invalid = (message: string, cure: string, cause?: unknown) =>
     errors.calibrationInvalid(model, file.name, message, cure, cause)
   if (/\.(npz|npy)$/i.test(file.path)) {
     const arrays = readArrays(file, inputs, model)
-    return samplesOf(arrays, inputs, file, model)
+    return samplesOf(arrays, inputs, file, model, limits)
   }
   if (!/\.[cm]?[jt]s$/i.test(file.path)) {
     throw invalid(
@@ -49,7 +57,7 @@ export async function readCalibration(
     if (feeds.length > 100_000) throw invalid('yields more than 100,000 feeds', 'Yield a few dozen.')
   }
   if (feeds.length === 0) throw invalid('yields no feeds', 'Yield at least one object of inputs.')
-  return withinElements(spread(feeds))
+  return withinElements(spread(feeds, limits), limits)
 }
 
 function readArrays(
@@ -86,6 +94,7 @@ function samplesOf(
   inputs: readonly ValueSignature[],
   file: CalibrationFile,
   model: string,
+  limits: CalibrationLimits,
 ): Feeds[] {
   const cuts: { name: string; count: number; at: (sample: number) => DenseArray }[] = []
   for (const [name, array] of arrays) {
@@ -102,11 +111,14 @@ function samplesOf(
       'Give every input the same number of rows.',
     )
   }
-  const indices = spread(Array.from({ length: count }, (_, sample) => sample))
+  const indices = spread(
+    Array.from({ length: count }, (_, sample) => sample),
+    limits,
+  )
   const feeds = indices.map((sample) =>
     Object.fromEntries(cuts.map((each) => [each.name, each.at(each.count === 1 ? 0 : sample)])),
   )
-  return withinElements(feeds)
+  return withinElements(feeds, limits)
 }
 
 function cut(array: DenseArray, input: ValueSignature, file: CalibrationFile, model: string) {
@@ -256,22 +268,22 @@ async function importModule({ path, sha256 }: CalibrationFile): Promise<Record<s
 const isIterable = (value: unknown): value is Iterable<unknown> | AsyncIterable<unknown> =>
   value !== null && typeof value === 'object' && (Symbol.iterator in value || Symbol.asyncIterator in value)
 
-/** At most `maxSamples` of the items, from the first to the last. */
-function spread<T>(items: readonly T[]): T[] {
-  if (items.length <= maxSamples) return [...items]
+/** At most so many of the items, from the first to the last. */
+function spread<T>(items: readonly T[], { samples }: CalibrationLimits): T[] {
+  if (items.length <= samples) return [...items]
   return Array.from(
-    { length: maxSamples },
-    (_, index) => items[Math.floor((index * items.length) / maxSamples)] as T,
+    { length: samples },
+    (_, index) => items[Math.floor((index * items.length) / samples)] as T,
   )
 }
 
 /** Fewer feeds where they are large; which ones depends on their sizes alone, so every machine takes the same. */
-function withinElements(feeds: readonly Feeds[]): Feeds[] {
+function withinElements(feeds: readonly Feeds[], { elements }: CalibrationLimits): Feeds[] {
   const size = (feed: Feeds) => Object.values(feed).reduce((sum, { dims }) => sum + sizeOf(dims), 0)
   const total = feeds.reduce((sum, feed) => sum + size(feed), 0)
   const count = Math.max(
     1,
-    Math.min(feeds.length, Math.floor((feeds.length * maxElements) / Math.max(1, total))),
+    Math.min(feeds.length, Math.floor((feeds.length * elements) / Math.max(1, total))),
   )
   return Array.from(
     { length: count },

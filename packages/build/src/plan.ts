@@ -72,6 +72,8 @@ export async function plan(
   // A mix is made later, from what it is a mix of, whether that may be taken itself or not.
   const plain = [...new Set(recipes.map((recipe) => (recipe === mixedRecipe.name ? mixedRecipe.of : recipe)))]
   const verifiedBy = [...new Set(targets.map((target) => target.engine))]
+  // One engine evaluates constants for all targets, so that they share the files. WebAssembly's sums are everywhere the same.
+  const evaluator = installed(engines, verifiedBy.includes('wasm') ? 'wasm' : 'node')
 
   const sourceRuns = new Map<EngineName, SourceRun>()
   const written = new Map<string, Written>()
@@ -89,7 +91,7 @@ export async function plan(
     }),
     ...plain.map(async (recipe) => {
       report('convert', recipe)
-      written.set(recipe, await attempted(() => pool.exec('write', [model, recipe, work])))
+      written.set(recipe, await attempted(() => pool.exec('write', [model, recipe, work, evaluator])))
     }),
   ])
 
@@ -127,13 +129,13 @@ export async function plan(
       )
       if (!found.ok) return found
       const keep = found.keep.map(({ node }) => node)
-      const file = await attempted(() => pool.exec('write', [model, name, work, keep]))
+      const file = await attempted(() => pool.exec('write', [model, name, work, evaluator, keep]))
       if (!file.ok) return file
       // What was measured says more than that a name was on a list.
       return { ...file, skipped: [...found.keep, ...file.skipped.filter(({ node }) => !keep.includes(node))] }
     })
   }
-  const passOn = () => passings.join('', () => pool.exec('write', [model, sourceRecipe, work]))
+  const passOn = () => passings.join('', () => pool.exec('write', [model, sourceRecipe, work, evaluator]))
 
   const choices = await Promise.all(
     targets.map((target) =>

@@ -21,6 +21,11 @@ export async function main(args: readonly string[]): Promise<void> {
   for (const command of [convertCommand, inspectCommand, transformCommand]) {
     program.addCommand(command().exitOverride().copyInheritedSettings(program))
   }
+  // A reader that has seen enough, as `| head` is, is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(exitCodes.done)
+  })
   try {
     await program.parseAsync(args, { from: 'user' })
   } catch (error) {

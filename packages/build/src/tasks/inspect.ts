@@ -1,4 +1,11 @@
-import { externalLocations, type Graph, type Node, readModel, type Value } from '@unplugin-onnx/core'
+import {
+  externalLocations,
+  type Graph,
+  type Model,
+  type Node,
+  readModel,
+  type Value,
+} from '@unplugin-onnx/core'
 import type { ValueSignature } from '@unplugin-onnx/runtime'
 import { errors } from '../errors'
 import { ExternalFiles } from '../external'
@@ -17,22 +24,27 @@ export function inspect({
   const files = new ExternalFiles(path, name)
   try {
     const model = readModel(bytes, { external: files.reader, name: printable(name) })
-    const warnings: string[] = []
-    const inputs = model.graph.inputs
-      // Before IR version 4 every initializer had to be listed as an input; nobody feeds those.
-      .filter((value) => value.initializer === undefined || model.irVersion >= 4)
-      .flatMap((value) => signatureOf(value, 'input', warnings))
-    const outputs = model.graph.outputs.flatMap((value) => signatureOf(value, 'output', warnings))
-    return {
-      inputs,
-      outputs,
-      external: externalLocations(model),
-      classes: model.graph.outputs.filter((value) => holdsClassScores(value)).map((value) => value.name),
-      vocabularies: vocabulariesOf(model.graph),
-      warnings,
-    }
+    return inspectModel(model)
   } finally {
     files.close()
+  }
+}
+
+/** What can be told from a model that is open. */
+export function inspectModel(model: Model): Inspection {
+  const warnings: string[] = []
+  const inputs = model.graph.inputs
+    // Before IR version 4 every initializer had to be listed as an input; nobody feeds those.
+    .filter((value) => value.initializer === undefined || model.irVersion >= 4)
+    .flatMap((value) => signatureOf(value, 'input', warnings))
+  const outputs = model.graph.outputs.flatMap((value) => signatureOf(value, 'output', warnings))
+  return {
+    inputs,
+    outputs,
+    external: externalLocations(model),
+    classes: model.graph.outputs.filter((value) => holdsClassScores(value)).map((value) => value.name),
+    vocabularies: vocabulariesOf(model.graph),
+    warnings,
   }
 }
 

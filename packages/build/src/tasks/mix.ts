@@ -3,6 +3,7 @@ import { Agreement } from '../accuracy'
 import { type EngineSession, openModel } from '../engine'
 import type { EnginePackage } from '../engine-package'
 import { ExternalFiles } from '../external'
+import { passContext } from '../pass-context'
 import { printable } from '../printable'
 import { readBytes } from '../read-bytes'
 import { engineProblem } from './engine-problem'
@@ -52,9 +53,10 @@ export async function mix(
   const external = new ExternalFiles(model.path, model.name)
   try {
     const source = readBytes(model.path)
+    const context = passContext(async () => engine)
     const variant = async (keep: readonly string[]): Promise<Model> => {
       const parsed = readModel(source, { external: external.reader, name: printable(model.name) })
-      await applyRecipe(parsed, recipe, keep)
+      await applyRecipe(parsed, recipe, keep, context)
       return parsed
     }
     const weights = quantizedWeights(await variant([]))

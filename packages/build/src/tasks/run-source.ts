@@ -142,7 +142,7 @@ async function tells(feeds: Feeds, outputs: Feeds, run: (feeds: Feeds) => Promis
 }
 
 /** All inputs that have to be fed and that `given` leaves open. */
-function synthesized(
+export function synthesized(
   { inputs, vocabularies }: Inspection,
   overrides: Overrides,
   given: Feeds,

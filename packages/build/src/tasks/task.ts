@@ -59,7 +59,14 @@ export interface Tasks {
     work: string,
   ): SourceRun
   /** Applies a recipe and writes the variant into the work folder; `keep` names weights that it leaves alone. */
-  write(model: ModelFile, recipe: string, work: string, keep?: readonly string[]): Written
+  /** @param engine evaluates constant subgraphs */
+  write(
+    model: ModelFile,
+    recipe: string,
+    work: string,
+    engine: EnginePackage,
+    keep?: readonly string[],
+  ): Written
   /** Finds the weights that a recipe has to leave alone to reach `sqnr` dB. */
   mix(
     model: ModelFile,

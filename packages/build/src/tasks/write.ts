@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto'
 import { closeSync, copyFileSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { OnnxError, readModel, writeModel } from '@unplugin-onnx/core'
+import type { EnginePackage } from '../engine-package'
 import { errors } from '../errors'
 import { ExternalFiles } from '../external'
 import { sha256 } from '../hash'
+import { passContext } from '../pass-context'
 import { printable } from '../printable'
 import { readBytes } from '../read-bytes'
 import { mixedRecipe, sourceRecipe } from '../special-recipes'
@@ -23,6 +25,7 @@ export async function write(
   model: ModelFile,
   recipe: string,
   work: string,
+  engine: EnginePackage,
   keep: readonly string[] = [],
 ): Promise<Written> {
   const file = fileOf(recipe)
@@ -36,10 +39,11 @@ export async function write(
   const external = new ExternalFiles(model.path, model.name)
   try {
     const parsed = readModel(source, { external: external.reader, name: printable(model.name) })
+    const context = passContext(async () => engine)
     const skipped =
       recipe === sourceRecipe
         ? []
-        : await applyRecipe(parsed, recipe === mixedRecipe.name ? mixedRecipe.of : recipe, keep)
+        : await applyRecipe(parsed, recipe === mixedRecipe.name ? mixedRecipe.of : recipe, keep, context)
     return { ok: true, file, ...writeChunks(path, writeModel(parsed)), skipped: skipped.slice(0, maxSkips) }
   } catch (cause) {
     // What is wrong with the source is wrong with all candidates.

@@ -5,10 +5,10 @@ import { ExternalFiles } from '@unplugin-onnx/build'
 import { type Model, readModel, writeModel } from '@unplugin-onnx/core'
 import { modelUnreadable } from '../errors'
 
-/** Opens a model with its external data, for as long as the action runs. */
+/** Opens a model with its external data, for as long as the action runs; twice, so that one may be changed. */
 export async function withModel<T>(
   file: string,
-  action: (model: Model, bytes: number) => Promise<T>,
+  action: (model: Model, bytes: number, untouched: Model) => Promise<T>,
 ): Promise<T> {
   const path = resolve(file)
   const name = basename(file)
@@ -20,7 +20,8 @@ export async function withModel<T>(
   }
   const files = new ExternalFiles(path, name)
   try {
-    return await action(readModel(bytes, { external: files.reader, name }), bytes.byteLength)
+    const read = () => readModel(bytes, { external: files.reader, name })
+    return await action(read(), bytes.byteLength, read())
   } finally {
     files.close()
   }

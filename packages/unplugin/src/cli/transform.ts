@@ -1,5 +1,7 @@
-import { applyPasses, passes } from '@unplugin-onnx/core'
-import { Command } from 'commander'
+import { basename } from 'node:path'
+import { type EngineName, transform } from '@unplugin-onnx/build'
+import { passes } from '@unplugin-onnx/core'
+import { Command, Option } from 'commander'
 import { step } from './arguments'
 import { saveModel, withModel } from './model-file'
 import { print } from './report'
@@ -8,6 +10,8 @@ import { bytes as shown } from './units'
 interface Flags {
   readonly out?: string
   readonly pass?: ReturnType<typeof step>[]
+  readonly calibration?: string
+  readonly engine: EngineName
   readonly list?: true
   readonly json?: true
 }
@@ -22,6 +26,12 @@ export const transformCommand = (): Command =>
       'a pass, with options as JSON; may be given several times',
       (text: string, before: ReturnType<typeof step>[] = []) => [...before, step(text)],
     )
+    .option('-c, --calibration <file>', 'inputs for passes that look at activations: .npz, .npy or a module')
+    .addOption(
+      new Option('--engine <name>', 'what runs constants and activations')
+        .choices(['wasm', 'node'])
+        .default('wasm'),
+    )
     .option('-l, --list', 'list the passes and their options')
     .option('--json', 'print JSON')
     .action(async (file: string | undefined, flags: Flags, command: Command) => {
@@ -30,7 +40,7 @@ export const transformCommand = (): Command =>
       if (flags.out === undefined) command.error("error: required option '-o, --out <file>' not specified")
       if (flags.pass === undefined)
         command.error("error: required option '-p, --pass <NAME[:JSON]>' not specified")
-      await transform(file, flags.out, flags.pass, flags.json === true)
+      await transformFile(file, flags.out, flags.pass, flags)
     })
 
 function listPasses(json: boolean): void {
@@ -45,14 +55,19 @@ function listPasses(json: boolean): void {
   }
 }
 
-async function transform(
+async function transformFile(
   file: string,
   out: string,
   steps: readonly ReturnType<typeof step>[],
-  json: boolean,
+  { calibration, engine, json }: Flags,
 ): Promise<void> {
-  await withModel(file, async (model, before) => {
-    const applied = await applyPasses(model, steps)
+  await withModel(file, async (model, before, reference) => {
+    const applied = await transform(model, steps, {
+      name: basename(file),
+      engine,
+      reference,
+      ...(calibration === undefined ? {} : { calibration }),
+    })
     const after = await saveModel(model, out)
     if (json) return print({ file: out, sourceBytes: before, bytes: after, passes: applied })
     for (const { pass, changed, skipped } of applied) {

@@ -1,0 +1,100 @@
+/** The engine that passes get: constants evaluated, activations observed, inputs read from a calibration file. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { encodeModel, type Observation, passes, readModel } from '@unplugin-onnx/core'
+import { describe, expect, it } from 'vitest'
+import { engineFinder, passContext } from '../src/pass-context'
+import { transform } from '../src/transform'
+
+const folder = fileURLToPath(new URL('../../../test/fixtures/models/', import.meta.url))
+const root = fileURLToPath(new URL('..', import.meta.url))
+const load = (name: string) => readModel(readFileSync(join(folder, `${name}.onnx`)))
+
+describe.each(['wasm', 'node'] as const)('the context of passes in %s', (name) => {
+  const engine = engineFinder(name, root, 'model')
+  const feed = (data: readonly number[]) => ({
+    x: { type: 'float32' as const, dims: [1, 10], data: Float32Array.from(data) },
+  })
+  const feeds = [feed(Array(10).fill(0.5)), feed(Array(10).fill(-1))]
+
+  it('observes every value on every sample, as the engine computes it', async () => {
+    const model = load('diabetes_mlp')
+    const before = encodeModel(model)
+    const [gemm] = model.graph.nodes
+    const seen: Observation[] = []
+    await passContext(engine, feeds).calibration!.observe(
+      model,
+      [model.graph.inputs[0]!, gemm!.outputs[0]!],
+      (observation) => seen.push({ ...observation, data: observation.data.slice() }),
+    )
+    expect(seen.map(({ value, sample }) => [value.name, sample])).toEqual([
+      ['x', 0],
+      [gemm!.outputs[0]!.name, 0],
+      ['x', 1],
+      [gemm!.outputs[0]!.name, 1],
+    ])
+    expect([...seen[2]!.data]).toEqual(Array(10).fill(-1))
+    // y = x B^T + c, computed by hand from the same initializers.
+    const weight = gemm!.inputs[1]!.initializer!
+    const bias = gemm!.inputs[2]!.initializer!.float32()
+    const [outputs = 0, features = 0] = weight.dims
+    for (const [row, input] of [feeds[0]!, feeds[1]!].entries()) {
+      const expected = Array.from({ length: outputs }, (_, out) => {
+        let sum = bias[out]!
+        for (let k = 0; k < features; k++) sum += input.x.data[k]! * weight.float32()[out * features + k]!
+        return sum
+      })
+      const { data, dims } = seen[row * 2 + 1]!
+      expect(dims).toEqual([1, outputs])
+      for (const [index, value] of expected.entries()) expect(data[index]).toBeCloseTo(value, 4)
+    }
+    expect(encodeModel(model)).toEqual(before)
+  })
+
+  it('observes what lies in loops, all rounds stacked, and in the branches that are taken', async () => {
+    const model = load('digits_script')
+    const inner = [...model.nodes()].filter((node) => node.opType === 'Gemm')
+    const shapes = new Map<string, readonly number[]>()
+    const x = { x: { type: 'float32' as const, dims: [1, 8, 8], data: new Float32Array(64).fill(0.5) } }
+    await passContext(engine, [x]).calibration!.observe(
+      model,
+      inner.map((node) => node.outputs[0]!),
+      ({ value, dims }) => shapes.set(value.name, dims),
+    )
+    expect(shapes.size).toBeGreaterThan(3)
+    // Eight rows of the digit are eight rounds; some values lie in a loop within a loop.
+    expect([...shapes.values()].some((dims) => dims.length > 2 && dims[0] === 8)).toBe(true)
+  })
+
+  it('evaluates constant nodes, and gives nothing for those that the engine refuses', async () => {
+    const model = load('code_lang')
+    const { evaluate } = passContext(engine)
+    const results = await passes.get('fold-constants')!.run(model, { maxGrowth: 0 }, { evaluate: evaluate! })
+    expect(results.changed).toBeGreaterThan(10)
+    const node = model.graph.addNode({
+      opType: 'NoSuchOperator',
+      inputs: [[...model.initializers()][0]],
+      outputs: ['never'],
+    })
+    expect(await evaluate!([node], [node.outputs[0]!])).toEqual([undefined])
+  })
+})
+
+describe('transform', () => {
+  const steps = [{ pass: 'fold-constants' }]
+
+  it('says that a calibration file is missing before anything runs', async () => {
+    await expect(
+      transform(load('digits_mlp'), steps, { name: 'digits_mlp.onnx', root, calibration: 'nowhere.npz' }),
+    ).rejects.toMatchObject({ code: 'ONNX_CALIBRATION_NOT_FOUND' })
+  })
+
+  it('says which input a calibration file has that the model has not', async () => {
+    const calibration = join(folder, 'digits_script.npz')
+    const options = { name: 'code_lang.onnx', root, calibration }
+    await expect(transform(load('code_lang'), steps, options)).rejects.toMatchObject({
+      code: 'ONNX_CALIBRATION_UNKNOWN_INPUT',
+    })
+  })
+})
