@@ -2,7 +2,9 @@ import { dedupeInitializers } from './dedupe-initializers'
 import { eliminateIdentity } from './eliminate-identity'
 import { float16 } from './float16'
 import { foldConstants } from './fold-constants'
+import { fuseBatchNorm } from './fuse-batch-norm'
 import type { Pass } from './pass'
+import { pruneWeights } from './prune-weights'
 import { quantizeDynamic } from './quantize-dynamic'
 import { quantizeWeights } from './quantize-weights'
 import { removeUnused } from './remove-unused'
@@ -16,10 +18,12 @@ export const passes: ReadonlyMap<string, Pass> = new Map(
     eliminateIdentity,
     removeUnused,
     dedupeInitializers,
+    fuseBatchNorm,
     stripMetadata,
     upgradeOpset,
     float16,
     quantizeWeights,
+    pruneWeights,
     quantizeDynamic,
   ].map((pass) => [pass.name, pass as unknown as Pass]),
 )
