@@ -1,0 +1,131 @@
+/**
+ * Task scores and sizes of every scheme on models with labelled data, beside what the Python tools reach with the same
+ * scheme (bench/accuracy/models.json: onnxruntime 1.32, onnxconverter-common 1.16). The source is scored first: a
+ * difference from its recorded score would be the scorer's fault.
+ *
+ *   node bench/accuracy.mjs [--model a,b] [--scheme a,b] [--engine wasm|node] [--json FILE]
+ *
+ * A row is ok where the score is at least the best peer's minus one test item and the file at most 1 % larger than that
+ * peer's; the exit code is 1 where one isn't.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { ExternalFiles, transform } from '@unplugin-onnx/build'
+import { encodeModel, readModel } from '@unplugin-onnx/core'
+import { openModel } from './accuracy/engines.mjs'
+import { assets, scoreLines, scorePages, scoreTurns } from './accuracy/pictures.mjs'
+import { schemes } from './accuracy/schemes.mjs'
+import { scoreSpeech, silero } from './accuracy/speech.mjs'
+import { scoreTrained } from './accuracy/trained.mjs'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const trained = join(here, '../test/fixtures/models')
+const calibration = (name) => join(here, `accuracy/calibration/${name}.mjs`)
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string' },
+    scheme: { type: 'string' },
+    engine: { type: 'string', default: 'wasm' },
+    json: { type: 'string' },
+  },
+})
+const entries = JSON.parse(readFileSync(join(here, 'accuracy/models.json'), 'utf8'))
+const real = {
+  'ocr-rec': { file: join(assets, 'ch_PP-OCRv4_rec_infer.onnx'), score: scoreLines },
+  'ocr-det': { file: join(assets, 'ch_PP-OCRv4_det_infer.onnx'), score: scorePages },
+  'ocr-cls': { file: join(assets, 'ch_ppocr_mobile_v2.0_cls_infer.onnx'), score: scoreTurns },
+  vad: { file: join(silero, 'silero_vad_v5.onnx'), score: scoreSpeech },
+}
+
+/** The graphs of an entry, each with its calibration data, and what scores them. */
+function taskOf(entry) {
+  const known = real[entry.name]
+  if (known !== undefined) {
+    return {
+      graphs: [{ file: known.file, calibration: calibration(entry.name) }],
+      score: ([session]) => known.score(session),
+    }
+  }
+  const graphs = entry.files.filter((file) => file.endsWith('.onnx'))
+  return {
+    graphs: graphs.map((file) => ({
+      file: join(trained, file),
+      calibration: join(trained, file.replace('.onnx', '.npz')),
+    })),
+    score: (sessions) => scoreTrained(entry, sessions),
+  }
+}
+
+async function convert({ file, calibration }, steps) {
+  const bytes = readFileSync(file)
+  const files = new ExternalFiles(file, file)
+  const read = () => readModel(bytes, { external: files.reader })
+  try {
+    const model = read()
+    const options = { name: file, root: here, reference: read(), calibration }
+    const results = await transform(model, steps, options)
+    return { bytes: encodeModel(model), results }
+  } finally {
+    files.close()
+  }
+}
+
+async function score(task, variants) {
+  const sessions = await Promise.all(variants.map((bytes) => openModel(bytes, values.engine)))
+  const result = await task.score(sessions)
+  for (const session of sessions) await session.close()
+  return result
+}
+
+/** The best peer by score, the smaller where they tie. */
+const bestPeer = (peers = {}) =>
+  Object.entries(peers)
+    .filter(([, { score }]) => score !== undefined)
+    .sort(([, a], [, b]) => b.score - a.score || a.bytes - b.bytes)[0]
+
+const only = (list, wanted) => list.filter((name) => wanted === undefined || wanted.split(',').includes(name))
+const size = (bytes) => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(2)} MB`)
+const rows = []
+console.log('| model | scheme | score | source | size | Python tools | their score | their size | |')
+console.log('|---|---|---|---|---|---|---|---|---|')
+for (const name of only(
+  entries.map((entry) => entry.name),
+  values.model,
+)) {
+  const entry = entries.find((each) => each.name === name)
+  const task = taskOf(entry)
+  for (const scheme of only(Object.keys(schemes), values.scheme)) {
+    const { steps, peers } = schemes[scheme]
+    const row = { model: name, scheme, source: entry.fp32 }
+    try {
+      if (steps === undefined) throw new Error('there is no such recipe')
+      const variants = []
+      for (const graph of task.graphs) variants.push(await convert(graph, steps))
+      row.bytes = variants.reduce((sum, { bytes }) => sum + bytes.length, 0)
+      row.changed = variants.flatMap(({ results }) =>
+        results.map(({ pass, changed }) => `${pass} ${changed}`),
+      )
+      row.score = await score(
+        task,
+        variants.map(({ bytes }) => bytes),
+      )
+    } catch (error) {
+      row.error = error.message.split('\n')[0].slice(0, 200)
+    }
+    const peer = peers && bestPeer(entry.peers[peers])
+    if (peer) row.peer = { name: peer[0], ...peer[1] }
+    const least = (row.peer?.score ?? Number.NEGATIVE_INFINITY) - 1 / entry.n_test - 5e-5
+    const most = (row.peer?.bytes ?? Number.POSITIVE_INFINITY) * 1.01
+    row.ok = row.error === undefined && row.score >= least && row.bytes <= most
+    rows.push(row)
+    const verdict = row.error ?? (row.ok ? 'ok' : row.score < least ? 'less exact' : 'larger')
+    console.log(
+      `| ${name} | ${scheme} | ${row.score?.toFixed(4) ?? '-'} | ${entry.fp32.toFixed(4)} | ${row.bytes ? size(row.bytes) : '-'} | ${row.peer?.name ?? '-'} | ${row.peer?.score.toFixed(4) ?? '-'} | ${row.peer ? size(row.peer.bytes) : '-'} | ${verdict} |`,
+    )
+  }
+}
+if (values.json) writeFileSync(values.json, `${JSON.stringify(rows, null, 1)}\n`)
+if (rows.some((row) => !row.ok)) process.exitCode = 1
