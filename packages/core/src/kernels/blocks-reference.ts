@@ -62,12 +62,11 @@ export function quantizeBlocksReference(
       const factor = scale === 0 ? 0 : fround(1 / scale)
       const base = (row * blocks + block) * blockBytes
       for (let index = 0; index < blockSize; index++) {
-        const value =
-          index < count
-            ? fround(fround((data[start + index * stride] as number) * factor) + zeroPoint)
-            : zeroPoint
+        // Zeros fill up the last block.
+        const value = index < count ? (data[start + index * stride] as number) : 0
+        const shifted = fround(fround(value * factor) + zeroPoint)
         const at = base + Math.floor(index / perByte)
-        packed[at] = (packed[at] as number) | (toInteger(value, largest) << ((index % perByte) * bits))
+        packed[at] = (packed[at] as number) | (toInteger(shifted, largest) << ((index % perByte) * bits))
       }
     }
   }

@@ -8,7 +8,9 @@
  * from the zero point than the other; halves round up. Two things differ: a block whose scale would be subnormal has
  * the scale 0, and what fills up the last block of a row is the zero point.
  */
-import { quantizeBlocksReference } from './blocks-reference'
+import { type BlockScales, quantizeBlocksReference } from './blocks-reference'
+import { canQuantizeBlocks, quantizeBlocksSimd } from './blocks-simd'
+import { simd } from './simd'
 
 export interface BlockLayout {
   /** A row is cut into blocks of its own. */
@@ -46,7 +48,7 @@ export function quantizeBlocks(
   data: Float32Array,
   layout: BlockLayout & { readonly symmetric: boolean },
 ): QuantizedBlocks {
-  return quantizeBlocksReference(data, layout, { symmetric: layout.symmetric })
+  return quantize(data, layout, { symmetric: layout.symmetric })
 }
 
 /**
@@ -60,7 +62,14 @@ export function quantizeBlocksWith(
   scales: Float32Array,
   zeroPoints?: Uint8Array,
 ): Uint8Array {
-  return quantizeBlocksReference(data, layout, { scales, ...(zeroPoints && { zeroPoints }) }).packed
+  return quantize(data, layout, { scales, ...(zeroPoints && { zeroPoints }) }).packed
+}
+
+function quantize(data: Float32Array, layout: BlockLayout, given: BlockScales): QuantizedBlocks {
+  const fast = simd()
+  return fast && canQuantizeBlocks(layout)
+    ? quantizeBlocksSimd(fast, data, layout, given)
+    : quantizeBlocksReference(data, layout, given)
 }
 
 /** w' = (q - zero point) * scale in float32, in the order of the layout's data. */

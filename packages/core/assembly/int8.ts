@@ -1,0 +1,210 @@
+// Twin of src/kernels/int8-reference.ts: the same operations on the same types in the same order, so that both give the
+// same bits. Addresses are bytes; loads and stores needn't be aligned.
+
+const MAGNITUDE: i32 = 0x7fffffff
+
+/** Adding this to a double leaves the integer, rounded half to even, in its low 32 bits. */
+const ROUND: f64 = 6755399441055744
+
+// @ts-expect-error: decorator
+@inline
+function magnitudes(address: usize): v128 {
+  return v128.and(v128.load(address), i32x4.splat(MAGNITUDE))
+}
+
+// @ts-expect-error: decorator
+@inline
+function largestLane(values: v128): i32 {
+  const pairs = i32x4.max_s(values, i8x16.shuffle(values, values, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7))
+  const one = i32x4.max_s(pairs, i8x16.shuffle(pairs, pairs, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3))
+  return i32x4.extract_lane(one, 0)
+}
+
+function absMaxBits(source: usize, count: i32): i32 {
+  let max = 0
+  const end = source + ((<usize>count) << 2)
+  if (count >= 4) {
+    let a = i32x4.splat(0)
+    let b = i32x4.splat(0)
+    let c = i32x4.splat(0)
+    let d = i32x4.splat(0)
+    let at = source
+    for (; at + 64 <= end; at += 64) {
+      a = i32x4.max_s(a, magnitudes(at))
+      b = i32x4.max_s(b, magnitudes(at + 16))
+      c = i32x4.max_s(c, magnitudes(at + 32))
+      d = i32x4.max_s(d, magnitudes(at + 48))
+    }
+    for (; at + 16 <= end; at += 16) a = i32x4.max_s(a, magnitudes(at))
+    // The last four, some of them for the second time.
+    b = i32x4.max_s(b, magnitudes(end - 16))
+    return largestLane(i32x4.max_s(i32x4.max_s(a, b), i32x4.max_s(c, d)))
+  }
+  for (let at = source; at < end; at += 4) {
+    const magnitude = load<i32>(at) & MAGNITUDE
+    if (magnitude > max) max = magnitude
+  }
+  return max
+}
+
+/** maxima[group] = max(maxima[group], bits of the largest magnitude of `inner` neighbours), for each group in turn. */
+export function absMaxGroups(source: usize, maxima: usize, groups: i32, inner: i32): void {
+  for (let group = 0; group < groups; group++) {
+    const at = maxima + ((<usize>group) << 2)
+    const max = absMaxBits(source, inner)
+    if (max > load<i32>(at)) store<i32>(at, max)
+    source += (<usize>inner) << 2
+  }
+}
+
+/** maxima[column] = max(maxima[column], bits of the magnitude), for each column of each row. */
+export function absMaxColumns(source: usize, maxima: usize, rows: i32, columns: i32): void {
+  const bytes = (<usize>columns) << 2
+  let column: usize = 0
+  for (; column + 64 <= bytes; column += 64) {
+    let a = v128.load(maxima + column)
+    let b = v128.load(maxima + column, 16)
+    let c = v128.load(maxima + column, 32)
+    let d = v128.load(maxima + column, 48)
+    let at = source + column
+    for (let row = 0; row < rows; row++) {
+      a = i32x4.max_s(a, magnitudes(at))
+      b = i32x4.max_s(b, magnitudes(at + 16))
+      c = i32x4.max_s(c, magnitudes(at + 32))
+      d = i32x4.max_s(d, magnitudes(at + 48))
+      at += bytes
+    }
+    v128.store(maxima + column, a)
+    v128.store(maxima + column, b, 16)
+    v128.store(maxima + column, c, 32)
+    v128.store(maxima + column, d, 48)
+  }
+  for (; column < bytes; column += 4) {
+    let max = load<i32>(maxima + column)
+    let at = source + column
+    for (let row = 0; row < rows; row++) {
+      const magnitude = load<i32>(at) & MAGNITUDE
+      if (magnitude > max) max = magnitude
+      at += bytes
+    }
+    store<i32>(maxima + column, max)
+  }
+}
+
+// @ts-expect-error: decorator
+@inline
+function rounded(values: v128, factor: v128): v128 {
+  // The first argument of pmin comes out where nothing compares: NaN becomes 127.
+  const high = f64x2.pmin(f64x2.splat(127), f64x2.mul(values, factor))
+  return f64x2.add(f64x2.pmax(f64x2.splat(-127), high), f64x2.splat(ROUND))
+}
+
+/** Four floats to four int32 from -127 to 127; factors for the first and the last two. */
+// @ts-expect-error: decorator
+@inline
+function integers(values: v128, low: v128, high: v128): v128 {
+  const first = rounded(f64x2.promote_low_f32x4(values), low)
+  const last = rounded(
+    f64x2.promote_low_f32x4(i8x16.shuffle(values, values, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)),
+    high,
+  )
+  return i8x16.shuffle(first, last, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
+}
+
+// @ts-expect-error: decorator
+@inline
+function four(source: usize, target: usize, low: v128, high: v128): void {
+  const words = i16x8.narrow_i32x4_s(integers(v128.load(source), low, high), i32x4.splat(0))
+  v128.store32_lane(target, i8x16.narrow_i16x8_s(words, words), 0)
+}
+
+// @ts-expect-error: decorator
+@inline
+function one(source: usize, target: usize, factor: f64): void {
+  const value = (<f64>load<f32>(source)) * factor
+  const high: f64 = value < 127 ? value : 127
+  const clamped: f64 = high > -127 ? high : -127
+  store<i8>(target, <i8>(<i32>reinterpret<i64>(clamped + ROUND)))
+}
+
+/** Groups of `inner` neighbours with one factor (float64) each. */
+export function int8Groups(source: usize, target: usize, factors: usize, groups: i32, inner: i32): void {
+  for (let group = 0; group < groups; group++) {
+    const scalar = load<f64>(factors + ((<usize>group) << 3))
+    const factor = f64x2.splat(scalar)
+    const end = source + ((<usize>inner) << 2)
+    const next = target + inner
+    for (; source + 64 <= end; source += 64) {
+      const first = i16x8.narrow_i32x4_s(
+        integers(v128.load(source), factor, factor),
+        integers(v128.load(source, 16), factor, factor),
+      )
+      const last = i16x8.narrow_i32x4_s(
+        integers(v128.load(source, 32), factor, factor),
+        integers(v128.load(source, 48), factor, factor),
+      )
+      v128.store(target, i8x16.narrow_i16x8_s(first, last))
+      target += 16
+    }
+    for (; source + 16 <= end; source += 16) {
+      four(source, target, factor, factor)
+      target += 4
+    }
+    // What is left of four comes out the same when it is done together with those before it.
+    if (source < end) {
+      if (inner >= 4) four(end - 16, next - 4, factor, factor)
+      else for (; source < end; source += 4) one(source, target++, scalar)
+    }
+    source = end
+    target = next
+  }
+}
+
+/** Rows of columns with a factor (float64) for each column. */
+export function int8Columns(source: usize, target: usize, factors: usize, rows: i32, columns: i32): void {
+  for (let row = 0; row < rows; row++) {
+    let factor = factors
+    let column = 0
+    for (; column + 16 <= columns; column += 16) {
+      const first = i16x8.narrow_i32x4_s(
+        integers(v128.load(source), v128.load(factor), v128.load(factor, 16)),
+        integers(v128.load(source, 16), v128.load(factor, 32), v128.load(factor, 48)),
+      )
+      const last = i16x8.narrow_i32x4_s(
+        integers(v128.load(source, 32), v128.load(factor, 64), v128.load(factor, 80)),
+        integers(v128.load(source, 48), v128.load(factor, 96), v128.load(factor, 112)),
+      )
+      v128.store(target, i8x16.narrow_i16x8_s(first, last))
+      source += 64
+      target += 16
+      factor += 128
+    }
+    for (; column < columns; column++) {
+      one(source, target, load<f64>(factor))
+      source += 4
+      target += 1
+      factor += 8
+    }
+  }
+}
+
+/**
+ * Adds the squares of the values to four sums (float64) that lie at `sums`, every fourth value to the same one.
+ * @param count a multiple of 4
+ */
+export function squares(source: usize, sums: usize, count: i32): void {
+  let low = v128.load(sums)
+  let high = v128.load(sums, 16)
+  const end = source + ((<usize>count) << 2)
+  for (; source < end; source += 16) {
+    const values = v128.load(source)
+    const first = f64x2.promote_low_f32x4(values)
+    const last = f64x2.promote_low_f32x4(
+      i8x16.shuffle(values, values, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15),
+    )
+    low = f64x2.add(low, f64x2.mul(first, first))
+    high = f64x2.add(high, f64x2.mul(last, last))
+  }
+  v128.store(sums, low)
+  v128.store(sums, high, 16)
+}

@@ -1,0 +1,173 @@
+import type { BlockLayout, QuantizedBlocks } from './blocks'
+import type { BlockScales } from './blocks-reference'
+import { CHUNK, PARAMETERS, type Simd, SOURCE, TARGET } from './simd'
+
+/** Scales of a chunk lie at PARAMETERS, their zero points, a byte each, behind them. */
+const ZERO_POINTS = PARAMETERS + 4 * CHUNK
+
+/** Words of four bytes a row of a chunk is longer than its values, lest all rows lie in one set of the cache. */
+const PADDING = 16
+
+export const canQuantizeBlocks = ({ blockSize }: BlockLayout): boolean =>
+  blockSize % 16 === 0 && blockSize <= 1024
+
+/** What one call works on. */
+class Quantizer {
+  readonly blocks: number
+  readonly blockBytes: number
+  readonly packed: Uint8Array
+  readonly scales: Float32Array
+  readonly zeroPoints: Uint8Array | undefined
+  /** As assembly/blocks.ts numbers them. */
+  readonly mode: 0 | 1 | 2
+  readonly #width: number
+  readonly #bits: number
+  readonly #scales: Float32Array
+  readonly #zeroPoints: Uint8Array
+
+  constructor({ memory }: Simd, { rows, columns, blockSize, bits }: BlockLayout, given: BlockScales) {
+    this.blocks = Math.ceil(columns / blockSize)
+    this.blockBytes = (blockSize * bits) / 8
+    this.packed = new Uint8Array(rows * this.blocks * this.blockBytes)
+    this.#bits = bits
+    this.#width = Math.ceil((this.blocks * bits) / 8)
+    this.#scales = new Float32Array(memory, PARAMETERS, CHUNK)
+    this.#zeroPoints = new Uint8Array(memory, ZERO_POINTS, CHUNK)
+    if ('scales' in given) {
+      this.mode = 2
+      this.scales = given.scales
+      this.zeroPoints = given.zeroPoints
+      if (given.zeroPoints === undefined) this.#zeroPoints.fill(2 ** (bits - 1))
+    } else {
+      this.mode = given.symmetric ? 0 : 1
+      this.scales = new Float32Array(rows * this.blocks)
+      this.zeroPoints = given.symmetric ? undefined : new Uint8Array(rows * this.#width)
+    }
+  }
+
+  /** Brings scales and zero points of `count` blocks, from `first` on and `step` apart, into place if they are given. */
+  before(first: number, count: number, step: number): void {
+    if (this.mode !== 2) return
+    if (step === 1) this.#scales.set(this.scales.subarray(first, first + count))
+    else
+      for (let index = 0; index < count; index++)
+        this.#scales[index] = this.scales[first + index * step] as number
+    const { zeroPoints } = this
+    if (zeroPoints === undefined) return
+    const mask = 2 ** this.#bits - 1
+    this.#each(first, count, step, (index, at, shift) => {
+      this.#zeroPoints[index] = ((zeroPoints[at] as number) >> shift) & mask
+    })
+  }
+
+  /** Takes scales and zero points of these blocks if they were chosen. */
+  after(first: number, count: number, step: number): void {
+    if (this.mode === 2) return
+    if (step === 1) this.scales.set(this.#scales.subarray(0, count), first)
+    else
+      for (let index = 0; index < count; index++)
+        this.scales[first + index * step] = this.#scales[index] as number
+    const { zeroPoints } = this
+    if (zeroPoints === undefined) return
+    this.#each(first, count, step, (index, at, shift) => {
+      zeroPoints[at] = (zeroPoints[at] as number) | ((this.#zeroPoints[index] as number) << shift)
+    })
+  }
+
+  /** Where the packed zero point of each block lies. */
+  #each(
+    first: number,
+    count: number,
+    step: number,
+    visit: (index: number, at: number, shift: number) => void,
+  ): void {
+    const perByte = 8 / this.#bits
+    for (let index = 0; index < count; index++) {
+      const block = first + index * step
+      const row = Math.floor(block / this.blocks)
+      const place = block - row * this.blocks
+      visit(index, row * this.#width + Math.floor(place / perByte), (place % perByte) * this.#bits)
+    }
+  }
+}
+
+export function quantizeBlocksSimd(
+  simd: Simd,
+  data: Float32Array,
+  layout: BlockLayout,
+  given: BlockScales,
+): QuantizedBlocks {
+  const quantizer = new Quantizer(simd, layout, given)
+  if (layout.transposed) quantizeColumns(simd, data, layout, quantizer)
+  else quantizeRows(simd, data, layout, quantizer)
+  const { packed, scales, zeroPoints } = quantizer
+  return { packed, scales, ...(zeroPoints && { zeroPoints }) }
+}
+
+function quantizeRows(
+  simd: Simd,
+  data: Float32Array,
+  { rows, columns, blockSize, bits }: BlockLayout,
+  quantizer: Quantizer,
+): void {
+  const { blocks, blockBytes, packed, mode } = quantizer
+  const source = new Float32Array(simd.memory, SOURCE, CHUNK)
+  const target = new Uint8Array(simd.memory, TARGET, CHUNK)
+  const step = Math.floor(CHUNK / blockSize)
+  const whole = columns % blockSize === 0
+  // Full blocks of all rows follow each other; rows with a short one are taken one by one and filled up with zeros.
+  const runs = whole ? 1 : rows
+  const runBlocks = whole ? rows * blocks : blocks
+  const runLength = whole ? rows * columns : columns
+  for (let run = 0; run < runs; run++) {
+    for (let from = 0; from < runBlocks; from += step) {
+      const count = Math.min(step, runBlocks - from)
+      const start = from * blockSize
+      const end = Math.min(runLength, start + count * blockSize)
+      source.set(data.subarray(run * runLength + start, run * runLength + end))
+      source.fill(0, end - start, count * blockSize)
+      const first = run * runBlocks + from
+      quantizer.before(first, count, 1)
+      simd.quantizeBlocks(SOURCE, TARGET, PARAMETERS, ZERO_POINTS, count, blockSize, bits, mode)
+      quantizer.after(first, count, 1)
+      packed.set(target.subarray(0, count * blockBytes), first * blockBytes)
+    }
+  }
+}
+
+/** A chunk is one block of some rows of the layout, which are columns of the data. */
+function quantizeColumns(
+  simd: Simd,
+  data: Float32Array,
+  { rows, columns, blockSize, bits }: BlockLayout,
+  quantizer: Quantizer,
+): void {
+  const { blocks, blockBytes, packed, mode } = quantizer
+  const most = Math.max(4, Math.floor(CHUNK / blockSize) & ~3)
+  const source = new Float32Array(simd.memory, SOURCE, blockSize * (most + PADDING))
+  const target = new Int32Array(simd.memory, TARGET, CHUNK / 4)
+  const words = new Int32Array(packed.buffer)
+  const blockWords = blockBytes / 4
+  for (let from = 0; from < rows; from += most) {
+    const count = Math.min(most, rows - from)
+    const padded = (count + 3) & ~3
+    const stride = padded + PADDING
+    for (let block = 0; block < blocks; block++) {
+      const top = block * blockSize
+      const height = Math.min(blockSize, columns - top)
+      for (let row = 0; row < height; row++) {
+        const start = (top + row) * rows + from
+        source.set(data.subarray(start, start + count), row * stride)
+      }
+      source.fill(0, height * stride, blockSize * stride)
+      const first = from * blocks + block
+      quantizer.before(first, count, blocks)
+      simd.quantizeColumns(SOURCE, 4 * stride, TARGET, PARAMETERS, ZERO_POINTS, padded, blockSize, bits, mode)
+      quantizer.after(first, count, blocks)
+      for (let row = 0, at = 0; row < count; row++) {
+        const place = (first + row * blocks) * blockWords
+        for (let word = 0; word < blockWords; word++) words[place + word] = target[at++] as number
+      }
+    }
+  }
+}

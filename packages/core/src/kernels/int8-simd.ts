@@ -1,0 +1,110 @@
+import type { ChannelLayout } from './int8'
+import { CHUNK, PARAMETERS, type Simd, SOURCE, TARGET } from './simd'
+
+/** Raises `maxima` to the bits of each channel's largest magnitude. */
+export function absMaxSimd(simd: Simd, data: Float32Array, layout: ChannelLayout, maxima: Int32Array): void {
+  const source = new Float32Array(simd.memory, SOURCE, CHUNK)
+  const raised = new Int32Array(simd.memory, PARAMETERS, CHUNK)
+  eachChunk(layout, {
+    channels(from, to) {
+      raised.set(maxima.subarray(from, to))
+    },
+    done(from, to) {
+      maxima.set(raised.subarray(0, to - from), from)
+    },
+    columns(start, rows, columns) {
+      source.set(data.subarray(start, start + rows * columns))
+      simd.absMaxColumns(SOURCE, PARAMETERS, rows, columns)
+    },
+    groups(start, groups, inner) {
+      source.set(data.subarray(start, start + groups * inner))
+      simd.absMaxGroups(SOURCE, PARAMETERS, groups, inner)
+    },
+  })
+}
+
+/** @param factors 1 / scale per channel */
+export function quantizeInt8Simd(
+  simd: Simd,
+  data: Float32Array,
+  layout: ChannelLayout,
+  factors: Float64Array,
+): Int8Array {
+  const quantized = new Int8Array(data.length)
+  const source = new Float32Array(simd.memory, SOURCE, CHUNK)
+  const target = new Int8Array(simd.memory, TARGET, CHUNK)
+  const current = new Float64Array(simd.memory, PARAMETERS, CHUNK)
+  eachChunk(layout, {
+    channels(from, to) {
+      current.set(factors.subarray(from, to))
+    },
+    columns(start, rows, columns) {
+      source.set(data.subarray(start, start + rows * columns))
+      simd.int8Columns(SOURCE, TARGET, PARAMETERS, rows, columns)
+      quantized.set(target.subarray(0, rows * columns), start)
+    },
+    groups(start, groups, inner) {
+      source.set(data.subarray(start, start + groups * inner))
+      simd.int8Groups(SOURCE, TARGET, PARAMETERS, groups, inner)
+      quantized.set(target.subarray(0, groups * inner), start)
+    },
+  })
+  return quantized
+}
+
+/** What the parameters of a range of channels are, and the chunks that they are for. */
+interface Visitor {
+  /** Brings parameters of the channels from `from` to before `to` into place. */
+  channels(from: number, to: number): void
+  /** After the last chunk of these. */
+  done?(from: number, to: number): void
+  /** Rows of these channels, one element each. */
+  columns(start: number, rows: number, columns: number): void
+  /** These channels, or a part of a single one, `inner` neighbours each. */
+  groups(start: number, groups: number, inner: number): void
+}
+
+function eachChunk({ outer, channels, inner }: ChannelLayout, visitor: Visitor): void {
+  if (inner === 1) {
+    const width = Math.min(channels, CHUNK)
+    for (let from = 0; from < channels; from += width) {
+      const to = Math.min(channels, from + width)
+      // Rows follow each other only where all their columns are there.
+      const step = width === channels ? Math.max(1, Math.floor(CHUNK / width)) : 1
+      visitor.channels(from, to)
+      for (let row = 0; row < outer; row += step) {
+        visitor.columns(row * channels + from, Math.min(step, outer - row), to - from)
+      }
+      visitor.done?.(from, to)
+    }
+    return
+  }
+  const step = Math.max(1, Math.floor(CHUNK / inner))
+  for (let row = 0; row < outer; row++) {
+    for (let from = 0; from < channels; from += step) {
+      const to = Math.min(channels, from + step)
+      const start = (row * channels + from) * inner
+      visitor.channels(from, to)
+      if (inner <= CHUNK) visitor.groups(start, to - from, inner)
+      else {
+        for (let at = 0; at < inner; at += CHUNK) visitor.groups(start + at, 1, Math.min(CHUNK, inner - at))
+      }
+      visitor.done?.(from, to)
+    }
+  }
+}
+
+/** The sum of the squares. */
+export function powerSimd(simd: Simd, data: Float32Array): number {
+  const source = new Float32Array(simd.memory, SOURCE, CHUNK)
+  const sums = new Float64Array(simd.memory, PARAMETERS, 4).fill(0)
+  for (let start = 0; start < data.length; start += CHUNK) {
+    const count = Math.min(CHUNK, data.length - start)
+    source.set(data.subarray(start, start + count))
+    simd.squares(SOURCE, PARAMETERS, count & ~3)
+  }
+  const [a = 0, b = 0, c = 0, d = 0] = sums
+  let rest = a
+  for (let index = data.length & ~3; index < data.length; index++) rest += (data[index] as number) ** 2
+  return rest + b + c + d
+}
