@@ -1,8 +1,9 @@
 import type { Node } from '../graph/node'
 import type { Value } from '../graph/value'
-import { castTarget, constantOf, dataTypeOf } from './facts'
+import { castTarget, constantOf } from './facts'
 import { definePass, type Skipped } from './pass'
 import { canReplaceUses, outputSlots } from './placement'
+import { dataTypeOf } from './types/infer'
 
 /**
  * Takes out nodes that give back what they read: Identity, Dropout in inference, Cast to the type that is there,

@@ -3,7 +3,7 @@ import type { Node } from '../../graph/node'
 import { Tensor } from '../../graph/tensor'
 import type { Value } from '../../graph/value'
 import type { DataType } from '../../onnx/data-types'
-import { dataTypeOf } from '../facts'
+import { dataTypeOf } from '../types/infer'
 
 /** What one operator needs when the opset rises to a version that changed it. */
 export interface OpsetRule {
