@@ -357,7 +357,14 @@ describe('upgrade-opset', () => {
             add(
               g,
               'Clip',
-              [outputs(g, 'LSTM', [add(g, 'Cast', [v], 'half', { to: int(10) })], ['lstm'])[0]!],
+              [
+                g.addNode({
+                  opType: 'Mystery',
+                  domain: 'my.own',
+                  inputs: [add(g, 'Cast', [v], 'half', { to: int(10) })],
+                  outputs: ['mystery'],
+                }).outputs[0]!,
+              ],
               'c',
               { min: number(0) },
             ),

@@ -2,6 +2,7 @@ import type { Model } from '../../graph/model'
 import type { Node } from '../../graph/node'
 import { Tensor } from '../../graph/tensor'
 import type { Value } from '../../graph/value'
+import { toFloat16 } from '../../kernels/float16'
 import type { DataType } from '../../onnx/data-types'
 import { dataTypeOf } from '../types/infer'
 
@@ -39,7 +40,12 @@ export function floatToInput(node: Node, attribute: string, index: number, dataT
   const value = node.float(attribute)
   if (value === undefined) return
   node.removeAttribute(attribute)
-  node.setInput(index, addConstant(node, attribute, Tensor.of(dataType, [], [value])))
+  node.setInput(index, addConstant(node, attribute, scalar(dataType, value)))
+}
+
+function scalar(dataType: DataType, value: number): Tensor {
+  if (dataType !== 'float16') return Tensor.of(dataType, [], [value])
+  return Tensor.fromBytes('float16', [], new Uint8Array(toFloat16(Float32Array.of(value)).buffer))
 }
 
 /** Type of the first input; float32 where nothing tells otherwise and the model has no other floats. */
