@@ -167,6 +167,68 @@ describe('transform', () => {
     expect(readdirSync(folder).filter((file) => file.endsWith('.tmp'))).toEqual([])
   })
 
+  it('applies a recipe by its name, alone or before passes', async () => {
+    const sizes = [
+      ['-p', 'int8'],
+      ['-r', 'float16'],
+      ['-r', 'float32', '-p', 'float16', '-p', 'strip-metadata'],
+    ].map((steps) => {
+      const { code, stdout, stderr } = run(
+        'transform',
+        'digits_mlp.onnx',
+        '-o',
+        'made.onnx',
+        ...steps,
+        '--json',
+      )
+      expect(code, stderr).toBe(0)
+      return (json(stdout) as { bytes: number }).bytes
+    })
+    expect(sizes[0]!).toBeLessThan(15_000)
+    expect(sizes[1]!).toBeGreaterThan(20_000)
+    expect(sizes[2]).toBe(sizes[1])
+    const withOptions = run('transform', 'digits_mlp.onnx', '-o', 'never.onnx', '-p', 'int8:{"bits":4}')
+    expect([withOptions.code, existsSync(join(folder, 'never.onnx'))]).toEqual([2, false])
+  })
+
+  it('lets passes look at activations on calibration inputs, in either engine', () => {
+    for (const engine of ['wasm', 'node']) {
+      const pass = 'prune-weights:{"criterion":"wanda"}'
+      const args = [
+        'transform',
+        'digits_mlp.onnx',
+        '-o',
+        'pruned.onnx',
+        '-p',
+        pass,
+        '--engine',
+        engine,
+        '--json',
+      ]
+      const without = run(...args)
+      expect(json(without.stdout)).toMatchObject({
+        passes: [{ changed: 0, skipped: [{ reason: expect.stringContaining('calibration') }] }],
+      })
+      const { code, stdout, stderr } = run(...args, '--calibration', 'digits_mlp.npz')
+      expect(code, stderr).toBe(0)
+      expect(json(stdout)).toMatchObject({ passes: [{ changed: 3 }] })
+    }
+    const missing = run('transform', 'digits_mlp.onnx', '-o', 'never.onnx', '-p', 'int8', '-c', 'nowhere.npz')
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('ONNX_CALIBRATION_NOT_FOUND')])
+    expect(existsSync(join(folder, 'never.onnx'))).toBe(false)
+  })
+
+  it('minds no reader that has seen enough', () => {
+    const { status, stderr } = spawnSync(
+      'sh',
+      ['-c', `"${process.execPath}" "${bin}" transform --list | head -1`],
+      {
+        encoding: 'utf8',
+      },
+    )
+    expect([status, stderr]).toEqual([0, ''])
+  })
+
   it('lists the registry of passes with the defaults of their options', () => {
     expect(run('transform', '--list').stdout).toMatch(/^quantize-weights +\{"bits":8/m)
     expect(json(run('transform', '--list', '--json').stdout)).toContainEqual(

@@ -3,7 +3,7 @@ import type { Model } from '../graph/model'
 import { passes } from './index'
 import { nearest } from './nearest'
 import { optionsOf, type Pass, type PassContext, type Skipped } from './pass'
-import type { Step } from './recipes'
+import { recipes, type Step } from './recipes'
 
 export interface StepResult {
   readonly pass: string
@@ -13,6 +13,7 @@ export interface StepResult {
 
 /**
  * Runs passes one after the other on a model, which they change. Names and options are looked at before the first runs.
+ * @param steps passes, or recipes by their name where no pass has it
  * @throws OnnxError ONNX_UNKNOWN_PASS, ONNX_UNKNOWN_OPTION or ONNX_INVALID_OPTION, naming the nearest
  */
 export async function applyPasses(
@@ -20,7 +21,7 @@ export async function applyPasses(
   steps: readonly Step[],
   context: PassContext = {},
 ): Promise<StepResult[]> {
-  const ready = steps.map(({ pass: name, options }) => {
+  const ready = steps.flatMap(expanded).map(({ pass: name, options }) => {
     const pass = passNamed(name)
     return { pass, options: optionsOf(pass, options) }
   })
@@ -32,8 +33,18 @@ export async function applyPasses(
   return results
 }
 
+/** A recipe's steps; options would have no one to go to. */
+function expanded(step: Step): readonly Step[] {
+  const recipe = passes.has(step.pass) ? undefined : recipes.get(step.pass)
+  if (recipe === undefined) return [step]
+  const [option] = Object.keys(step.options ?? {})
+  if (option !== undefined) throw errors.unknownOption(step.pass, option, [], undefined)
+  return recipe
+}
+
 function passNamed(name: string): Pass {
   const pass = passes.get(name)
-  if (pass === undefined) throw errors.unknownPass(name, [...passes.keys()], nearest(name, passes.keys()))
-  return pass
+  if (pass !== undefined) return pass
+  const known = [...new Set([...passes.keys(), ...recipes.keys()])]
+  throw errors.unknownPass(name, known, nearest(name, known))
 }

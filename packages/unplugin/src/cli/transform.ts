@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { type EngineName, transform } from '@unplugin-onnx/build'
-import { passes } from '@unplugin-onnx/core'
+import { passes, recipes, type Step } from '@unplugin-onnx/core'
 import { Command, Option } from 'commander'
 import { step } from './arguments'
 import { saveModel, withModel } from './model-file'
@@ -10,6 +10,7 @@ import { bytes as shown } from './units'
 interface Flags {
   readonly out?: string
   readonly pass?: ReturnType<typeof step>[]
+  readonly recipe?: string
   readonly calibration?: string
   readonly engine: EngineName
   readonly list?: true
@@ -23,9 +24,10 @@ export const transformCommand = (): Command =>
     .option('-o, --out <file>', 'the file to write')
     .option(
       '-p, --pass <NAME[:JSON]>',
-      'a pass, with options as JSON; may be given several times',
+      'a pass, with options as JSON, or a recipe; may be given several times',
       (text: string, before: ReturnType<typeof step>[] = []) => [...before, step(text)],
     )
+    .addOption(new Option('-r, --recipe <NAME>', 'a recipe before the passes').choices([...recipes.keys()]))
     .option('-c, --calibration <file>', 'inputs for passes that look at activations: .npz, .npy or a module')
     .addOption(
       new Option('--engine <name>', 'what runs constants and activations')
@@ -38,9 +40,12 @@ export const transformCommand = (): Command =>
       if (flags.list) return listPasses(flags.json === true)
       if (file === undefined) command.error("error: missing required argument 'model'")
       if (flags.out === undefined) command.error("error: required option '-o, --out <file>' not specified")
-      if (flags.pass === undefined)
-        command.error("error: required option '-p, --pass <NAME[:JSON]>' not specified")
-      await transformFile(file, flags.out, flags.pass, flags)
+      const steps = [...(recipes.get(flags.recipe ?? '') ?? []), ...(flags.pass ?? [])]
+      if (steps.length === 0)
+        command.error(
+          "error: required option '-p, --pass <NAME[:JSON]>' or '-r, --recipe <NAME>' not specified",
+        )
+      await transformFile(file, flags.out, steps, flags)
     })
 
 function listPasses(json: boolean): void {
@@ -58,7 +63,7 @@ function listPasses(json: boolean): void {
 async function transformFile(
   file: string,
   out: string,
-  steps: readonly ReturnType<typeof step>[],
+  steps: readonly Step[],
   { calibration, engine, json }: Flags,
 ): Promise<void> {
   await withModel(file, async (model, before, reference) => {
