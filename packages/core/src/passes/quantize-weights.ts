@@ -1,22 +1,16 @@
-import { Tensor } from '../graph/tensor'
-import type { Value } from '../graph/value'
-import {
-  absMaxPerChannel,
-  type ChannelLayout,
-  channelLayout,
-  int8Noise,
-  quantizeInt8,
-  symmetricScales,
-} from '../kernels/int8'
-import { keepMatcher, nameMatcher } from './keep'
-import { definePass, type Skipped } from './pass'
+import { calibrated } from './low-bits/calibrated'
+import { isPlainInt8, storeInt8 } from './low-bits/int8'
+import type { WeightOptions } from './low-bits/options'
+import { decibels, noisiest, type Plan, plansFor } from './low-bits/plan'
+import { gridsOf, type Prepared, rounded } from './low-bits/prepared'
+import { store } from './low-bits/store'
+import { between, definePass, type Skipped } from './pass'
 import { Placement } from './placement'
-import { channelsOf } from './weight-axis'
 
 /**
- * Stores the float32 weights of layers as int8, w = q * scale with q = round(w / scale) and scale = max|w| / 127 per
- * channel, written as DequantizeLinear before the first node that reads them: a quarter of the bytes, while everything
- * computes in float32 as before.
+ * Stores the float32 weights of layers as integers of 8, 4 or 2 bits, w' = (q - zero point) * scale, while everything
+ * computes in float32 as before. By default q = round(w / scale) with scale = max|w| / 127 per channel, as
+ * DequantizeLinear before the first node that reads the weight: a quarter of the bytes.
  *
  * Weights are constants that MatMul, Gemm, Conv, ConvTranspose, LSTM, GRU, RNN, Gather or Einsum multiply with or look
  * up, directly or through nodes that only move data (Transpose, Reshape, Slice, Concat, …), in the same graph or in one
@@ -24,7 +18,9 @@ import { channelsOf } from './weight-axis'
  * finite, is an output or the default of an input, or would be no smaller than as float16.
  *
  * Rounding to nearest per channel: Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient
- * inference", sections 2.3 and 3.1.
+ * inference", sections 2.3 and 3.1. The other methods say their sources where they are: rtn in blocks in
+ * kernels/range-grid.ts, mse in scale-search.ts, hqq in hqq.ts, k-quant in k-quant.ts, gptq in gptq.ts, awq in
+ * passes/low-bits/awq.ts, powers of two in power-of-two.ts.
  */
 export const quantizeWeights = definePass({
   name: 'quantize-weights',
@@ -34,10 +30,11 @@ export const quantizeWeights = definePass({
   options: {
     bits: 8,
     granularity: 'channel',
+    blockSize: 32,
     symmetric: true,
     scale: 'float',
     method: 'rtn',
-    format: 'dequantize',
+    format: 'auto',
     /** Names of weights, or of nodes whose weights, stay as they are. */
     keep: [],
     /** Weights with fewer elements stay. */
@@ -51,10 +48,12 @@ export const quantizeWeights = definePass({
   describe: {
     bits: 'bits a weight',
     granularity: 'what shares a scale',
+    blockSize: 'with blocks, how many weights share a scale; narrow matrices take less',
     symmetric: 'no zero points',
-    scale: 'kind of scale',
-    method: 'how scales are chosen',
-    format: 'operator that gives the weights back',
+    scale: "'power-of-two': 2^k, with k of least squared error",
+    method: 'how scales, and with gptq the integers, are chosen',
+    format:
+      "operator that gives the weights back; 'auto' takes MatMulNBits and GatherBlockQuantized for blocks",
     keep: 'names of weights, or of nodes whose weights, stay; * for any characters',
     minElements: 'weights with fewer elements stay',
     spare:
@@ -62,116 +61,39 @@ export const quantizeWeights = definePass({
   },
   fidelity: 10,
   choices: {
-    bits: [8],
-    granularity: ['channel', 'tensor'],
-    symmetric: [true],
-    scale: ['float'],
-    method: ['rtn'],
-    format: ['dequantize'],
+    bits: [8, 4, 2],
+    granularity: ['channel', 'tensor', 'block'],
+    blockSize: [16, 32, 64, 128, 256],
+    symmetric: [true, false],
+    scale: ['float', 'power-of-two'],
+    method: ['rtn', 'mse', 'hqq', 'k-quant', 'gptq', 'awq'],
+    format: ['auto', 'dequantize', 'nbits'],
   },
-  run(model, options) {
-    const kept = keepMatcher(options.keep)
-    const keptByName = nameMatcher(options.keep)
+  expects: { spare: between(0, 1) },
+  async run(model, options, context) {
+    const weightOptions = options as unknown as WeightOptions
     const skipped: Skipped[] = []
-    const plans: Plan[] = []
-    for (const value of model.initializers()) {
-      const tensor = value.initializer
-      if (tensor?.dataType !== 'float32' || tensor.dims.length < 2 || tensor.size < options.minElements)
-        continue
-      const channels = channelsOf(value, tensor.dims)
-      const axis = options.granularity === 'tensor' ? undefined : channels.axis
-      const reason =
-        channels.reason ??
-        (value.isConstant ? undefined : 'is the default of an input') ??
-        (keptByName(value.name) || value.uses.some(({ node }) => kept(node)) ? 'is to be kept' : undefined) ??
-        opsetReason(model.opset(), axis) ??
-        (saves(value, tensor, axis) ? undefined : 'would be no smaller than as float16')
-      const plan = reason ?? planFor(value, tensor, axis)
-      if (typeof plan === 'string') skipped.push({ node: value.name, reason: plan })
-      else plans.push(plan)
-    }
+    const plans = plansFor(model, weightOptions, skipped)
     const spared = noisiest(plans, options.spare)
-    const placement = new Placement()
-    for (const plan of plans) {
-      if (spared.has(plan))
-        skipped.push({ node: plan.value.name, reason: `is spared: noise at ${decibels(plan.noise)} dB` })
-      else quantize(plan, placement)
+    const chosen = plans.filter((plan) => !spared.has(plan))
+    for (const plan of spared)
+      skipped.push({ node: plan.value.name, reason: `is spared: noise at ${decibels(plan.noise)} dB` })
+    let prepared: ReadonlyMap<Plan, Prepared> = new Map()
+    if (options.method === 'gptq' || options.method === 'awq') {
+      if (context.calibration === undefined) {
+        for (const { value } of chosen) skipped.push({ node: value.name, reason: 'needs calibration data' })
+        return { changed: 0, skipped }
+      }
+      prepared = await calibrated(model, chosen, weightOptions, context.calibration, skipped)
     }
-    return { changed: plans.length - spared.size, skipped }
+    const placement = new Placement()
+    for (const plan of chosen) {
+      if (isPlainInt8(weightOptions)) storeInt8(plan, placement)
+      else {
+        const ready = prepared.get(plan) ?? gridsOf(plan, weightOptions)
+        store(plan.value, plan.form, options.symmetric, placement, rounded(plan, weightOptions, ready))
+      }
+    }
+    return { changed: chosen.length, skipped }
   },
 })
-
-interface Plan {
-  readonly value: Value
-  readonly tensor: Tensor
-  readonly axis: number | undefined
-  readonly layout: ChannelLayout
-  readonly scales: Float32Array
-  /** Power of the rounding noise, as a share of the power of the weights. */
-  readonly noise: number
-}
-
-function opsetReason(opset: number, axis: number | undefined): string | undefined {
-  const needed = axis === undefined ? 10 : 13
-  if (opset >= needed) return undefined
-  return `opset ${opset} can't dequantize${axis === undefined ? '' : ' per channel'}: upgrade-opset to ${needed} first`
-}
-
-/**
- * Smaller than as float16 with a Cast, which would be more exact: each scale has to serve more than four elements. The
- * node and the scale's tensor take about 48 bytes and a name more than a Cast does.
- */
-function saves(value: Value, { size, dims }: Tensor, axis: number | undefined): boolean {
-  const scales = axis === undefined ? 1 : (dims[axis] ?? 1)
-  return size > scales * 4 + 48 + value.name.length
-}
-
-function planFor(value: Value, tensor: Tensor, axis: number | undefined): Plan | string {
-  const layout = channelLayout(tensor.dims, axis)
-  const data = tensor.float32()
-  const maxima = absMaxPerChannel(data, layout)
-  if (maxima.includes(Number.NaN)) return 'holds NaN or infinity'
-  const scales = symmetricScales(maxima)
-  return { value, tensor, axis, layout, scales, noise: int8Noise(data, layout, maxima) }
-}
-
-const decibels = (noise: number): string => (-10 * Math.log10(noise)).toFixed(1)
-
-/**
- * Rounding noises of layers are independent, so their powers add up on the way to the output; that every layer's share
- * of it is as large as its weights' noise is the best guess without data. A weight that stays takes its noise out of the
- * sum for the bytes that it costs.
- */
-function noisiest(plans: readonly Plan[], share: number): ReadonlySet<Plan> {
-  let left = share * plans.reduce((size, { tensor }) => size + tensor.size, 0)
-  const spared = new Set<Plan>()
-  for (const plan of [...plans].sort((a, b) => b.noise / b.tensor.size - a.noise / a.tensor.size)) {
-    if (plan.tensor.size > left) continue
-    spared.add(plan)
-    left -= plan.tensor.size
-  }
-  return spared
-}
-
-function quantize({ value, tensor, axis, layout, scales }: Plan, placement: Placement): void {
-  const user = placement.firstUser(value)
-  if (user === undefined) return
-  const { graph } = value
-  const uses = [...value.uses]
-  value.initializer = Tensor.lazy('int8', tensor.dims, () => {
-    return new Uint8Array(quantizeInt8(tensor.float32(), layout, scales).buffer)
-  })
-  const dims = axis === undefined ? [] : [scales.length]
-  const scaleTensor = Tensor.fromBytes('float32', dims, new Uint8Array(scales.buffer))
-  const scale = graph.addInitializer(graph.uniqueName(`${value.name}_scale`), scaleTensor)
-  const [output] = graph.addNode(
-    {
-      opType: 'DequantizeLinear',
-      inputs: [value, scale],
-      outputs: [graph.uniqueName(`${value.name}_dequantized`)],
-      attributes: axis === undefined ? {} : { axis: { type: 'int', value: axis } },
-    },
-    { before: user },
-  ).outputs
-  for (const { node, index } of uses) node.setInput(index, output)
-}

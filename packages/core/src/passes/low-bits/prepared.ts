@@ -1,0 +1,52 @@
+import { type QuantizedBlocks, quantizeBlocks, quantizeBlocksWith } from '../../kernels/blocks'
+import { type Grids, searchGrids } from '../../kernels/grids'
+import { halfQuadraticGrid } from '../../kernels/hqq'
+import { kQuantGrid } from '../../kernels/k-quant'
+import type { GridSearch } from '../../kernels/levels'
+import { powerOfTwoGrid } from '../../kernels/power-of-two'
+import { isColumnMajor, isRowMajor, toRows } from '../../kernels/row-order'
+import { leastSquaresGrid } from '../../kernels/scale-search'
+import type { WeightOptions } from './options'
+import type { Plan } from './plan'
+
+/** What is known of a weight's integers before the model is written; what isn't is made then. */
+export interface Prepared {
+  /** The weight in rows, where it isn't the tensor's own data. */
+  readonly rows?: () => Float32Array
+  /** Chosen scales; without them blocks get those that span their range. */
+  readonly grids?: Grids
+  /** The integers themselves; needs `grids`. */
+  readonly packed?: Uint8Array
+}
+
+/** How scales are found without data, and by methods that fall back to that. */
+export function gridSearch({ scale, method }: WeightOptions): GridSearch {
+  if (scale === 'power-of-two') return powerOfTwoGrid
+  if (method === 'hqq') return halfQuadraticGrid
+  if (method === 'k-quant') return kQuantGrid
+  return leastSquaresGrid
+}
+
+/** Searches the scales of a weight; of plain rounding to nearest they fall out when it is written. */
+export function gridsOf({ tensor, form }: Plan, options: WeightOptions): Prepared {
+  if (options.method === 'rtn' && options.scale === 'float') return {}
+  const rows = toRows(tensor.float32(), form.order)
+  return { grids: searchGrids(rows, form.layout, options.symmetric, gridSearch(options)) }
+}
+
+/** The integers of a weight, made when they're asked for. */
+export function rounded(
+  { tensor, form }: Plan,
+  { symmetric }: WeightOptions,
+  { rows, grids, packed }: Prepared,
+): () => QuantizedBlocks {
+  const { layout, order } = form
+  return () => {
+    if (packed !== undefined && grids !== undefined) return { packed, ...grids }
+    const transposed = rows === undefined && !isRowMajor(order) && isColumnMajor(order)
+    const data = rows?.() ?? (transposed ? tensor.float32() : toRows(tensor.float32(), order))
+    if (grids === undefined) return quantizeBlocks(data, { ...layout, transposed, symmetric })
+    const { scales, zeroPoints } = grids
+    return { packed: quantizeBlocksWith(data, { ...layout, transposed }, scales, zeroPoints), ...grids }
+  }
+}
