@@ -6,6 +6,7 @@ import { fuseBatchNorm } from './fuse-batch-norm'
 import type { Pass } from './pass'
 import { pruneWeights } from './prune-weights'
 import { quantizeDynamic } from './quantize-dynamic'
+import { quantizeStatic } from './quantize-static'
 import { quantizeWeights } from './quantize-weights'
 import { removeUnused } from './remove-unused'
 import { stripMetadata } from './strip-metadata'
@@ -25,5 +26,6 @@ export const passes: ReadonlyMap<string, Pass> = new Map(
     quantizeWeights,
     pruneWeights,
     quantizeDynamic,
+    quantizeStatic,
   ].map((pass) => [pass.name, pass as unknown as Pass]),
 )
