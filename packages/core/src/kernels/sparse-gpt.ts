@@ -7,9 +7,10 @@ export type Sparsity =
 
 /**
  * Prunes rows of weights so that their products with the inputs change least: SparseGPT (Frantar & Alistarh 2023,
- * Algorithm 1). Columns go from left to right. In each block the weights with the least w^2 / [H^-1]jj go, and what each
- * took from the product is given to the columns after it, as optimal brain surgery does.
- * @param rows [count, n], changed in place; what goes is exactly 0
+ * Algorithm 1). Columns go from left to right. In each block the weights of a row with the least w^2 / [H^-1]jj go, and
+ * what each took from the product is given to the columns after it, as optimal brain surgery does. The paper compares
+ * across rows; but outputs of very different scale, as depthwise convolutions have them, would lose all their weights.
+ * @param rows [count, n], changed in place; what goes is exactly 0, and so is what was 0
  * @param upper upper factor of the inverse Hessian, [n, n], see inverseUpperFactor
  */
 export function sparseGpt(
@@ -19,77 +20,41 @@ export function sparseGpt(
   sparsity: Sparsity,
   blockSize = 128,
 ): void {
-  const size =
-    sparsity.kind === 'n:m' ? sparsity.m * Math.max(1, Math.round(blockSize / sparsity.m)) : blockSize
+  const size = sparsity.kind === 'n:m' ? sparsity.m : blockSize
   const count = rows.length / n
-  const mask = new Uint8Array(count * size)
-  let gone = 0
-  for (let start = 0; start < n; start += size) {
-    const end = Math.min(n, start + size)
-    if (sparsity.kind === 'share') {
-      // Rounded so that the shares of all blocks together are that of the matrix.
-      const budget = Math.floor(sparsity.amount * count * end + 1e-9) - gone
-      gone += budget
-      chooseLowest(rows, n, upper, start, end, budget, mask)
-    }
-    for (let row = 0; row < count; row++) {
-      const at = row * n
+  const saliency = new Float32Array(size)
+  for (let row = 0; row < count; row++) {
+    const values = rows.subarray(row * n, (row + 1) * n)
+    const share = sparsity.kind === 'share' ? partOf(sparsity.amount * n, row) : 0
+    for (let start = 0; start < n; start += size) {
+      const end = Math.min(n, start + size)
+      if (sparsity.kind === 'n:m' && end - start < size) break
+      const budget = sparsity.kind === 'n:m' ? size - sparsity.n : part(share, start, end, n)
+      let zeros = 0
       for (let j = start; j < end; j++) {
-        if (sparsity.kind === 'n:m' && (j - start) % sparsity.m === 0)
-          chooseOfBlock(rows, at, upper, n, j, sparsity, mask, row * (end - start) + j - start)
-        if (mask[row * (end - start) + j - start] === 0) continue
-        const diagonal = upper[j * n + j] as number
-        const error = (rows[at + j] as number) / diagonal
-        for (let k = j + 1; k < n; k++)
-          rows[at + k] = (rows[at + k] as number) - error * (upper[j * n + k] as number)
-        rows[at + j] = 0
+        const value = values[j] as number
+        if (value === 0) zeros++
+        saliency[j - start] = (value / (upper[j * n + j] as number)) ** 2
       }
+      const goes = below(lowestOf(saliency.subarray(0, end - start), Math.max(budget, zeros)))
+      for (let j = start; j < end; j++) if (goes(saliency[j - start] as number)) takeOut(values, n, upper, j)
     }
   }
 }
 
-function chooseLowest(
-  rows: Float64Array,
-  n: number,
-  upper: Float64Array,
-  start: number,
-  end: number,
-  budget: number,
-  mask: Uint8Array,
-): void {
-  const width = end - start
-  const count = rows.length / n
-  const saliency = new Float32Array(count * width)
-  for (let row = 0, at = 0; row < count; row++) {
-    for (let j = start; j < end; j++, at++)
-      saliency[at] = ((rows[row * n + j] as number) / (upper[j * n + j] as number)) ** 2
-  }
-  const goes = below(lowestOf(saliency, budget))
-  for (const [index, each] of saliency.entries()) mask[index] = goes(each) ? 1 : 0
-}
+/** Sums of consecutive parts are whole and those of the exact shares, rounded down. */
+const partOf = (each: number, index: number): number =>
+  Math.floor(each * (index + 1) + 1e-6) - Math.floor(each * index + 1e-6)
 
-/** Chooses within one block of m columns, by what the weights have become until here. */
-function chooseOfBlock(
-  rows: Float64Array,
-  at: number,
-  upper: Float64Array,
-  n: number,
-  first: number,
-  { n: kept, m }: { readonly n: number; readonly m: number },
-  mask: Uint8Array,
-  place: number,
-): void {
-  const whole = first + m <= n
-  const saliency = (j: number) => ((rows[at + j] as number) / (upper[j * n + j] as number)) ** 2
-  for (let j = first; j < Math.min(n, first + m); j++) {
-    let better = 0
-    const own = saliency(j)
-    for (let other = first; whole && other < first + m; other++) {
-      const rival = saliency(other)
-      if (rival > own || (rival === own && other < j)) better++
-    }
-    mask[place + j - first] = better >= kept ? 1 : 0
-  }
+const part = (total: number, start: number, end: number, n: number): number =>
+  Math.floor((total * end) / n + 1e-6) - Math.floor((total * start) / n + 1e-6)
+
+function takeOut(values: Float64Array, n: number, upper: Float64Array, j: number): void {
+  const at = j * n
+  const error = (values[j] as number) / (upper[at + j] as number)
+  values[j] = 0
+  if (error === 0) return
+  for (let k = j + 1; k < n; k++) values[k] = (values[k] as number) - error * (upper[at + k] as number)
 }
 
 /**
