@@ -9,6 +9,7 @@ import { quantizeDynamic } from './quantize-dynamic'
 import { quantizeStatic } from './quantize-static'
 import { quantizeWeights } from './quantize-weights'
 import { removeUnused } from './remove-unused'
+import { sparsifyWeights } from './sparsify-weights'
 import { stripMetadata } from './strip-metadata'
 import { upgradeOpset } from './upgrade-opset'
 
@@ -25,6 +26,7 @@ export const passes: ReadonlyMap<string, Pass> = new Map(
     float16,
     quantizeWeights,
     pruneWeights,
+    sparsifyWeights,
     quantizeDynamic,
     quantizeStatic,
   ].map((pass) => [pass.name, pass as unknown as Pass]),
