@@ -249,6 +249,42 @@ describe('transform', () => {
   })
 })
 
+describe('compare', () => {
+  const compare = (...args: string[]) => run('compare', 'digits_mlp.onnx', ...args, '-i', 'digits_mlp.npz')
+
+  it('measures a variant against its source, in either engine', () => {
+    expect(run('transform', 'digits_mlp.onnx', '-o', 'compared.onnx', '-p', 'int8').code).toBe(0)
+    for (const engine of ['wasm', 'node']) {
+      const { code, stdout, stderr } = compare('compared.onnx', '--engine', engine, '--json')
+      expect(code, stderr).toBe(0)
+      const result = json(stdout) as {
+        accuracy: { sqnr: number; top1: number }
+        engine: string
+        samples: number
+      }
+      expect(result.engine).toMatch(engine === 'wasm' ? /^onnxruntime-web 1/ : /^onnxruntime-node 1/)
+      expect(result.samples).toBe(64)
+      expect(result.accuracy.sqnr).toBeGreaterThan(20)
+      expect(result.accuracy.sqnr).toBeLessThan(80)
+      expect(result.accuracy.top1).toBeGreaterThan(0.9)
+    }
+    expect(compare('digits_mlp.onnx').stdout).toMatch(/200\.0 dB +cosine 1\.000000 +largest error 0/)
+  })
+
+  it('exits with 3 where the variant is below a budget', () => {
+    expect(run('transform', 'digits_mlp.onnx', '-o', 'compared.onnx', '-p', 'int8').code).toBe(0)
+    expect(compare('compared.onnx', '-a', 'small').code).toBe(0)
+    const missed = compare('compared.onnx', '-a', 'sqnr=120')
+    expect([missed.code, missed.stderr]).toEqual([3, expect.stringMatching(/dB short of 120 dB/)])
+  })
+
+  it('says where models have nothing to do with each other', () => {
+    const { code, stderr } = compare('digits_ext.onnx')
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/ONNX_ENGINE_FAILED|ONNX_OUTPUTS_DIFFER/)])
+    expect(run('compare', 'digits_mlp.onnx', 'digits_mlp.onnx').code).toBe(2)
+  })
+})
+
 it('says its version and what it can do', () => {
   expect(run('--version')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+/) })
   expect(run('--help')).toMatchObject({

@@ -19,8 +19,8 @@ interface OnnxRuntime {
 
 /** A model opened in an engine. */
 export interface EngineSession {
-  /** Runs once. Outputs that aren't dense tensors (sequences, maps) are left out. */
-  run(feeds: Feeds, outputs: readonly string[]): Promise<Feeds>
+  /** Runs once, for these outputs or for all. */
+  run(feeds: Feeds, outputs?: readonly string[]): Promise<Feeds>
   close(): Promise<void>
 }
 
@@ -66,7 +66,7 @@ export async function openModel(
   }
   const session = await ort.InferenceSession.create(model, options)
   return {
-    async run(feeds, outputs) {
+    async run(feeds, outputs = session.outputNames) {
       const given = Object.fromEntries(
         Object.entries(feeds).map(([name, array]) => [name, tensorOf(ort, array)]),
       )

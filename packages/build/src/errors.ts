@@ -100,6 +100,23 @@ export const errors = {
       cause,
     ),
 
+  engineFailed: (model: string, engine: string, cause: unknown) =>
+    error(
+      'ONNX_ENGINE_FAILED',
+      model,
+      `${engine} does not run it: ${engineMessage(cause)}`,
+      'Try the other engine, wasm or node. If neither runs it, the model is at fault, or its inputs.',
+      cause,
+    ),
+
+  outputsDiffer: (model: string, problem: string) =>
+    error(
+      'ONNX_OUTPUTS_DIFFER',
+      model,
+      `It gives other outputs than the source: ${problem}`,
+      'Compare a model with what was made of it.',
+    ),
+
   unknownOption: (model: string, kind: string, name: string, known: readonly string[]) =>
     error('ONNX_OPTION_UNKNOWN', model, `There is no ${kind} '${printable(name)}'`, suggestion(name, known)),
 
@@ -127,4 +144,10 @@ export const errors = {
 export function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
   return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message
+}
+
+/** What onnxruntime says, short enough for a sentence. */
+export function engineMessage(cause: unknown): string {
+  const text = cause instanceof Error ? cause.message : String(cause)
+  return printable(text.replace(/\s+/g, ' ').replace(/^Can't create a session\. /, '')).slice(0, 240)
 }

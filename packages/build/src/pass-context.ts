@@ -1,14 +1,16 @@
 import {
   extractConstants,
   type Model,
+  type Observation,
   type PassContext,
   Tensor,
   tapModel,
   type Value,
 } from '@unplugin-onnx/core'
 import { type DenseArray, type Feeds, numbersOf } from './arrays'
-import { type EngineSession, openModel } from './engine'
+import { openModel } from './engine'
 import { type EnginePackage, findEngine } from './engine-package'
+import { errors } from './errors'
 import type { EngineName } from './targets'
 
 /** Values that are fetched in one run: what they hold is in memory together. */
@@ -28,11 +30,13 @@ export function engineFinder(engine: EngineName, root: string, model: string): E
 
 /**
  * What passes need from outside, by an engine: constant nodes evaluated, values observed on sample inputs.
+ * @param name of the model, for messages
  * @param feeds sample inputs; none where there is no calibration
  * @param reference the model as it was before the first pass
  */
 export function passContext(
   engine: EngineFinder,
+  name: string,
   feeds: readonly Feeds[] = [],
   reference?: Model,
 ): PassContext {
@@ -64,10 +68,25 @@ export function passContext(
             async observe(model, values, visit, { samples = feeds.length } = {}) {
               if (values.length === 0) return
               const { bytes, outputs } = tapModel(model, values)
-              const session = await openModel(await engine(), bytes)
+              const found = await engine()
+              const failed = (cause: unknown) => errors.engineFailed(name, found.name, cause)
+              const session = await openModel(found, bytes).catch((cause) => {
+                throw failed(cause)
+              })
               try {
-                for (const [sample, feed] of feeds.slice(0, samples).entries())
-                  await observeSample(session, feed, sample, values, outputs, visit)
+                for (const [sample, feed] of feeds.slice(0, samples).entries()) {
+                  for (const group of groups(values, outputs)) {
+                    const results = await session
+                      .run(
+                        feed,
+                        group.map(({ output }) => output),
+                      )
+                      .catch((cause) => {
+                        throw failed(cause)
+                      })
+                    for (const { value, output } of group) show(results[output], value, sample, visit)
+                  }
+                }
               } finally {
                 await session.close()
               }
@@ -77,31 +96,24 @@ export function passContext(
   }
 }
 
-async function observeSample(
-  session: EngineSession,
-  feed: Feeds,
+function groups(values: readonly Value[], outputs: readonly string[]) {
+  const pairs = values.map((value, index) => ({ value, output: outputs[index] ?? '' }))
+  return Array.from({ length: Math.ceil(pairs.length / valuesPerRun) }, (_, group) =>
+    pairs.slice(group * valuesPerRun, (group + 1) * valuesPerRun),
+  )
+}
+
+function show(
+  array: DenseArray | undefined,
+  value: Value,
   sample: number,
-  values: readonly Value[],
-  outputs: readonly string[],
-  visit: Parameters<NonNullable<PassContext['calibration']>['observe']>[2],
-): Promise<void> {
-  for (let from = 0; from < values.length; from += valuesPerRun) {
-    const fetched = outputs.slice(from, from + valuesPerRun)
-    const results = await session.run(feed, fetched)
-    for (const [index, output] of fetched.entries()) {
-      const value = values[from + index]
-      const array = results[output]
-      // A branch that wasn't taken gives nothing.
-      if (value === undefined || array === undefined || array.data.length === 0) continue
-      const data = numbersOf(array)
-      visit({
-        value,
-        data: data instanceof Float32Array ? data : Float32Array.from(data),
-        dims: array.dims,
-        sample,
-      })
-    }
-  }
+  visit: (observation: Observation) => void,
+): void {
+  // A branch that wasn't taken gives nothing.
+  if (array === undefined || array.data.length === 0) return
+  const numbers = numbersOf(array)
+  const data = numbers instanceof Float32Array ? numbers : Float32Array.from(numbers)
+  visit({ value, data, dims: array.dims, sample })
 }
 
 function tensorOf(array: DenseArray | undefined): Tensor | undefined {

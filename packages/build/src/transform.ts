@@ -34,10 +34,11 @@ export async function transform(
   { name, root = process.cwd(), calibration, engine = 'wasm', reference }: TransformOptions,
 ): Promise<StepResult[]> {
   const feeds = await calibrationFeeds(model, calibration, root, name)
-  return applyPasses(model, steps, passContext(engineFinder(engine, root, name), feeds, reference))
+  return applyPasses(model, steps, passContext(engineFinder(engine, root, name), name, feeds, reference))
 }
 
-async function calibrationFeeds(
+/** Sample inputs from a calibration file; what it leaves open is synthesized. */
+export async function calibrationFeeds(
   model: Model,
   calibration: string | undefined,
   root: string,

@@ -23,7 +23,7 @@ describe.each(['wasm', 'node'] as const)('the context of passes in %s', (name) =
     const before = encodeModel(model)
     const [gemm] = model.graph.nodes
     const seen: Observation[] = []
-    await passContext(engine, feeds).calibration!.observe(
+    await passContext(engine, 'model', feeds).calibration!.observe(
       model,
       [model.graph.inputs[0]!, gemm!.outputs[0]!],
       (observation) => seen.push({ ...observation, data: observation.data.slice() }),
@@ -57,7 +57,7 @@ describe.each(['wasm', 'node'] as const)('the context of passes in %s', (name) =
     const inner = [...model.nodes()].filter((node) => node.opType === 'Gemm')
     const shapes = new Map<string, readonly number[]>()
     const x = { x: { type: 'float32' as const, dims: [1, 8, 8], data: new Float32Array(64).fill(0.5) } }
-    await passContext(engine, [x]).calibration!.observe(
+    await passContext(engine, 'model', [x]).calibration!.observe(
       model,
       inner.map((node) => node.outputs[0]!),
       ({ value, dims }) => shapes.set(value.name, dims),
@@ -67,9 +67,20 @@ describe.each(['wasm', 'node'] as const)('the context of passes in %s', (name) =
     expect([...shapes.values()].some((dims) => dims.length > 2 && dims[0] === 8)).toBe(true)
   })
 
+  it('says what the engine refuses, and which engine', async () => {
+    const model = load('diabetes_mlp')
+    const wrong = { x: { ...feeds[0]!.x, dims: [2, 5] } }
+    await expect(
+      passContext(engine, 'model', [wrong]).calibration!.observe(model, [model.graph.outputs[0]!], () => {}),
+    ).rejects.toMatchObject({
+      code: 'ONNX_ENGINE_FAILED',
+      message: expect.stringContaining(name === 'wasm' ? 'onnxruntime-web' : 'onnxruntime-node'),
+    })
+  })
+
   it('evaluates constant nodes, and gives nothing for those that the engine refuses', async () => {
     const model = load('code_lang')
-    const { evaluate } = passContext(engine)
+    const { evaluate } = passContext(engine, 'model')
     const results = await passes.get('fold-constants')!.run(model, { maxGrowth: 0 }, { evaluate: evaluate! })
     expect(results.changed).toBeGreaterThan(10)
     const node = model.graph.addNode({

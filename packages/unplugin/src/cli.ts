@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { compareCommand } from './cli/compare'
 import { convertCommand } from './cli/convert'
 import { exitCodes } from './cli/exit'
 import { inspectCommand } from './cli/inspect'
@@ -18,7 +19,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .exitOverride()
     .configureHelp({ sortSubcommands: false })
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 accuracy budget missed.')
-  for (const command of [convertCommand, inspectCommand, transformCommand]) {
+  for (const command of [convertCommand, inspectCommand, transformCommand, compareCommand]) {
     program.addCommand(command().exitOverride().copyInheritedSettings(program))
   }
   // A reader that has seen enough, as `| head` is, is no failure.

@@ -1,5 +1,5 @@
 import { workerEmit } from 'workerpool'
-import { printable } from '../printable'
+import { engineMessage } from '../errors'
 import type { TaskEvent } from './task'
 
 export const emit = (event: TaskEvent): void => workerEmit(event)
@@ -10,7 +10,7 @@ export const emit = (event: TaskEvent): void => workerEmit(event)
  */
 export async function engineProblem(cause: unknown): Promise<string> {
   const text = cause instanceof Error ? cause.message : String(cause)
-  const short = printable(text.replace(/\s+/g, ' ').replace(/^Can't create a session\. /, '')).slice(0, 240)
+  const short = engineMessage(cause)
   if ((cause instanceof Error && cause.name === 'RuntimeError') || /^Aborted\(/.test(text)) {
     emit({ kind: 'crash', reason: `onnxruntime-web aborted: ${short}` })
     // Never answers: an answer would free the process for a task that dies with it.

@@ -53,7 +53,7 @@ export async function mix(
   const external = new ExternalFiles(model.path, model.name)
   try {
     const source = readBytes(model.path)
-    const context = passContext(async () => engine)
+    const context = passContext(async () => engine, model.name)
     const variant = async (keep: readonly string[]): Promise<Model> => {
       const parsed = readModel(source, { external: external.reader, name: printable(model.name) })
       await applyRecipe(parsed, recipe, keep, context)

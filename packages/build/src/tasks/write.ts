@@ -39,7 +39,7 @@ export async function write(
   const external = new ExternalFiles(model.path, model.name)
   try {
     const parsed = readModel(source, { external: external.reader, name: printable(model.name) })
-    const context = passContext(async () => engine)
+    const context = passContext(async () => engine, model.name)
     const skipped =
       recipe === sourceRecipe
         ? []
