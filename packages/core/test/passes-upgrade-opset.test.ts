@@ -325,7 +325,7 @@ describe('upgrade-opset', () => {
       (g, v) => add(g, 'Relu', [v], 'y'),
       'opset 6 is older than 7, where the rules begin',
     ],
-    'a BatchNormalization of a training graph': [
+    'a BatchNormalization whose saved statistics are read': [
       9,
       (g, v) =>
         outputs(
@@ -333,19 +333,29 @@ describe('upgrade-opset', () => {
           'BatchNormalization',
           [v, ...['a', 'b', 'c', 'd'].map((name) => g.addInitializer(name, floats([2], [1, 1])))],
           ['y', 'mean', 'var', 's', 't'],
-        )[0]!,
-      'is a node of a training graph',
+        )[3]!,
+      'gives saved statistics, which opset 14 dropped',
     ],
-    'nearest pixels by computed scales': [
-      10,
-      (g, v) =>
-        add(g, 'Resize', [v, add(g, 'Cast', [add(g, 'Shape', [v], 'shape')], 'scales', { to: int(1) })], 'y'),
-      'picks nearest pixels by scales that are not constant, or that enlarge and reduce',
+    'coordinates of TensorFlow where pixels are not rounded down': [
+      11,
+      (g, v) => {
+        const empty = g.addInitializer('empty', floats([0], []))
+        const scales = g.addInitializer('scales', floats([4], [1, 1, 2, 2]))
+        return add(g, 'Resize', [v, empty, scales], 'y', {
+          coordinate_transformation_mode: text('tf_half_pixel_for_nn'),
+        })
+      },
+      'maps coordinates as tf_half_pixel_for_nn, which opset 13 dropped',
+    ],
+    'an Erf of integers': [
+      9,
+      (g, v) => add(g, 'Erf', [add(g, 'Cast', [v], 'whole', { to: int(6) })], 'y'),
+      'computes on integers, which opset 13 dropped',
     ],
     'a mask of Dropout that is read': [
       9,
       (g, v) => outputs(g, 'Dropout', [v], ['d', 'mask'])[1]!,
-      'has a mask that is read, whose type changed',
+      'has a mask that is read, which engines fill in another way from opset 12 on',
     ],
     'bounds of a Clip whose type nothing tells': [
       9,

@@ -7,7 +7,8 @@ export class FunctionDef {
   readonly domain: string
   readonly name: string
   readonly overload: string
-  readonly opsetImports: ReadonlyMap<string, number>
+  /** Domain -> version of the operators in the body; '' is ONNX's own. Free to be changed. */
+  readonly opsetImports: Map<string, number>
   /** Names of the attributes without a default. */
   readonly attributes: readonly string[]
   /** Attributes with a default, and the default. */
@@ -20,7 +21,7 @@ export class FunctionDef {
   /** @internal */
   constructor(
     message: Message<'FunctionProto'>,
-    opsetImports: ReadonlyMap<string, number>,
+    opsetImports: Map<string, number>,
     attributeDefaults: readonly Attribute[],
     body: Graph,
   ) {

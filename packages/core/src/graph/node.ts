@@ -120,6 +120,18 @@ export class Node {
     this._touch()
   }
 
+  /** Cuts the outputs off after so many; nothing may use those. */
+  truncateOutputs(length: number): void {
+    const cut = this.#outputs.slice(length).filter((value) => value !== undefined)
+    if (length >= this.#outputs.length) return
+    const used = cut.find((value) => value.isOutput || value.uses.length > 0)
+    if (used !== undefined)
+      throw errors.invalidEdit(`${errors.quote(used.name)} is still used and can't be removed`)
+    for (const value of cut) this.graph._scope.forget(value)
+    this.#outputs = this.#outputs.slice(0, length)
+    this._touch()
+  }
+
   attributes(): Iterable<Attribute> {
     return this.#attributes.values()
   }

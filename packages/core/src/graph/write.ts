@@ -56,6 +56,9 @@ function layout(model: Model, { external = 'embed' }: WriteOptions): { chunks: C
   return { chunks: writer.chunks(), byteLength: writer.byteLength }
 }
 
+const opsetMessages = (imports: ReadonlyMap<string, number>) =>
+  [...imports].map(([domain, version]) => ({ domain, version }))
+
 /** Each method writes the content of a message, or, where it takes a field number, the whole field. */
 class ModelWriter {
   readonly #out: BackwardWriter
@@ -70,6 +73,10 @@ class ModelWriter {
     return part._dirty || (this.#embed && part._hasExternal)
   }
 
+  #isStaleFunction({ _message: message, opsetImports, body }: FunctionDef): boolean {
+    return this.#isStale(body) || !sameEntries(opsetImports, opsetsOf(message.opset_import))
+  }
+
   model(model: Model): void {
     const { _message: message, graph, functions } = model
     const training = this.#embed ? embedTraining(model) : message.training_info
@@ -80,16 +87,14 @@ class ModelWriter {
       metadata &&
       training === message.training_info &&
       !this.#isStale(graph) &&
-      functions.every((each) => !this.#isStale(each.body) && each._message.span !== undefined)
+      functions.every((each) => !this.#isStaleFunction(each) && each._message.span !== undefined)
     if (untouched && message.span !== undefined) {
       this.#out.bytes(message.span.bytes)
       return
     }
     const current = edited(message, {
       training_info: training,
-      ...(opsets
-        ? {}
-        : { opset_import: [...model.opsetImports].map(([domain, version]) => ({ domain, version })) }),
+      ...(opsets ? {} : { opset_import: opsetMessages(model.opsetImports) }),
       ...(metadata ? {} : { metadata_props: metadataEntries(model.metadata) }),
     })
     encodeMessage('ModelProto', current, this.#out, ({ name, number }) => {
@@ -141,10 +146,14 @@ class ModelWriter {
     each([...infos, ...graph._strayInfos], (info) => this.#message(number, 'ValueInfoProto', info))
   }
 
-  #function(number: number, { _message: message, attributeDefaults, body }: FunctionDef): void {
-    if (!this.#isStale(body) && copyRecord(number, message, this.#out)) return
+  #function(number: number, definition: FunctionDef): void {
+    const { _message: message, attributeDefaults, opsetImports, body } = definition
+    if (!this.#isStaleFunction(definition) && copyRecord(number, message, this.#out)) return
     const mark = this.#out.byteLength
     const current = edited(message, {
+      ...(sameEntries(opsetImports, opsetsOf(message.opset_import))
+        ? {}
+        : { opset_import: opsetMessages(opsetImports) }),
       input: body.inputs.map(({ name }) => name),
       output: body.outputs.map(({ name }) => name),
     })

@@ -1,6 +1,6 @@
 import type { Node } from '../../graph/node'
 import { rankOf } from '../facts'
-import { forEach, type OpsetRule } from './rule'
+import { addBefore, forEach, integer, type OpsetRule, replaceBy } from './rule'
 
 /**
  * Until opset 12, Softmax flattens its input to a matrix at `axis` (1 by default) and works along all that is right of
@@ -14,23 +14,15 @@ export const softmaxRules: readonly OpsetRule[] = forEach('Softmax LogSoftmax Ha
     const [input] = node.inputs
     const axis = node.int('axis', 1)
     const rank = input && rankOf(input)
-    if (axis === -1 || axis + 1 === rank) node.setAttribute('axis', { type: 'int', value: -1 })
+    if (axis === -1 || axis + 1 === rank) node.setAttribute('axis', integer(-1))
     else flatten(node, axis)
   },
 })
 
 function flatten(node: Node, axis: number): void {
-  const { graph } = node
   const [input] = node.inputs
-  const [output] = node.outputs
-  if (input === undefined || output === undefined) return
-  const name = (suffix: string) => graph.uniqueName(`${output.name}_${suffix}`)
-  const add = (opType: string, inputs: Node['inputs'], suffix: string, value?: number) => {
-    const attributes = value === undefined ? {} : { axis: { type: 'int', value } as const }
-    return graph.addNode({ opType, inputs, outputs: [name(suffix)], attributes }, { before: node }).outputs[0]
-  }
-  const shape = add('Shape', [input], 'shape')
-  const matrix = add('Flatten', [input], 'matrix', axis)
-  const result = add(node.opType, [matrix], 'rows', -1)
-  graph.replaceNode(node, { opType: 'Reshape', name: node.name, inputs: [result, shape] })
+  const shape = addBefore(node, 'Shape', [input], 'shape')
+  const matrix = addBefore(node, 'Flatten', [input], 'matrix', { axis: integer(axis) })
+  const rows = addBefore(node, node.opType, [matrix], 'rows', { axis: integer(-1) })
+  replaceBy(node, 'Reshape', [rows, shape])
 }
