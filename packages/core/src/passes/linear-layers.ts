@@ -118,9 +118,14 @@ function convolution(node: Node, kind: 'Conv' | 'ConvTranspose'): LinearLayer | 
   return { ...base, outputs: second, features: channels * kernelSize, strides }
 }
 
-/** The weight as rows, one for each output channel: [groups * outputs, features], row-major. */
-export function weightRows(layer: LinearLayer): Float32Array {
-  const data = layer.weight.initializer?.float32() ?? new Float32Array()
+/**
+ * The weight as rows, one for each output channel: [groups * outputs, features], row-major.
+ * @param data other data in the order of the weight's elements
+ */
+export function weightRows(
+  layer: LinearLayer,
+  data: Float32Array = layer.weight.initializer?.float32() ?? new Float32Array(),
+): Float32Array {
   const rows = new Float32Array(data.length)
   visit(layer, (row, element) => {
     rows[row] = data[element] as number

@@ -87,10 +87,13 @@ export const quantizeWeights = definePass({
       prepared = await calibrated(model, chosen, weightOptions, context.calibration, skipped)
     }
     const placement = new Placement()
-    for (const plan of chosen) {
+    for (const chosenPlan of chosen) {
+      // awq may have divided it.
+      const { initializer: tensor = chosenPlan.tensor } = chosenPlan.value
+      const plan = { ...chosenPlan, tensor }
       if (isPlainInt8(weightOptions)) storeInt8(plan, placement)
       else {
-        const ready = prepared.get(plan) ?? gridsOf(plan, weightOptions)
+        const ready = prepared.get(chosenPlan) ?? gridsOf(plan, weightOptions)
         store(plan.value, plan.form, options.symmetric, placement, rounded(plan, weightOptions, ready))
       }
     }

@@ -1,15 +1,35 @@
 import type { Model } from '../../graph/model'
 import type { Calibration, Skipped } from '../pass'
+import { awq } from './awq'
+import { gptqWeight } from './gptq'
+import { layersOf, type WeightLayers, weightGrams } from './layers'
 import type { WeightOptions } from './options'
 import type { Plan } from './plan'
 import type { Prepared } from './prepared'
 
+/**
+ * Quantizes by gptq or awq the weights whose inputs the calibration data shows. Others, such as embeddings and recurrent
+ * weights, aren't in the result: they get the scales of least squared error.
+ */
 export async function calibrated(
-  _model: Model,
-  _plans: readonly Plan[],
-  _options: WeightOptions,
-  _calibration: Calibration,
-  _skipped: Skipped[],
+  model: Model,
+  plans: readonly Plan[],
+  options: WeightOptions,
+  calibration: Calibration,
+  skipped: Skipped[],
 ): Promise<ReadonlyMap<Plan, Prepared>> {
-  return new Map()
+  const weights: WeightLayers[] = []
+  for (const plan of plans) {
+    const layers = layersOf(plan)
+    if (typeof layers === 'string') {
+      skipped.push({ node: plan.value.name, reason: `${layers}: its scales are those of mse` })
+    } else if (layers !== undefined) weights.push(layers)
+  }
+  if (options.method === 'awq') return awq(model, weights, options, calibration)
+  const prepared = new Map<Plan, Prepared>()
+  for await (const found of weightGrams(model, weights, calibration)) {
+    const ready = gptqWeight(found, options)
+    if (ready !== undefined) prepared.set(found.plan, ready)
+  }
+  return prepared
 }
