@@ -3,6 +3,7 @@ import { Tensor } from '../graph/tensor'
 import type { Sparsity } from '../kernels/sparse-gpt'
 import { between, definePass, type PassContext, type PassResult, type Skipped } from './pass'
 import { blockMasks, blockMasksByMass, blockPattern } from './prune/blocks'
+import { pruneChannels } from './prune/channels'
 import { type Importance, magnitude, scopeOf, softmax, wanda } from './prune/importance'
 import { reconstruct } from './prune/reconstruct'
 import { featureNorms } from './prune/reductions'
@@ -78,11 +79,26 @@ interface Options {
   readonly keep: readonly string[]
 }
 
+/** Key of the model's metadata that holds the options of the last channel pruning. */
+const NOTE = 'unplugin-onnx.prune-weights'
+
 async function prune(model: Model, options: Options, { calibration }: PassContext): Promise<PassResult> {
   const { pattern, criterion } = options
   if (calibration === undefined && (options.reconstruct || criterion === 'wanda'))
     return { changed: 0, skipped: [{ node: model.graph.name, reason: 'needs calibration data' }] }
   const skipped: Skipped[] = []
+  if (pattern === 'channel') {
+    // Channels that are gone leave no trace: without a note a second run would take the same share of what is left.
+    const note = JSON.stringify(options)
+    if (model.metadata.get(NOTE) === note)
+      return {
+        changed: 0,
+        skipped: [{ node: model.graph.name, reason: 'was pruned with these options before' }],
+      }
+    const changed = await pruneChannels(model, options, calibration, skipped)
+    if (changed > 0) model.metadata.set(NOTE, note)
+    return { changed, skipped }
+  }
   const found = pruneTargets(model, options.keep, skipped)
   const block = blockPattern(pattern)
   const targets = found.targets.filter((target) => {
