@@ -26,7 +26,7 @@ const limits: CalibrationLimits = { samples: 128, elements: 16_000_000 }
 /**
  * Applies passes to a model with an engine at hand: constant subgraphs are folded, and with calibration inputs activations
  * are observed. The engine is started only where a pass asks for it.
- * @throws OnnxError as applyPasses does, ONNX_CALIBRATION_… and ONNX_ENGINE_MISSING
+ * @throws OnnxError as applyPasses does, ONNX_CALIBRATION_NOT_FOUND and its neighbours, ONNX_ENGINE_MISSING, ONNX_ENGINE_FAILED
  */
 export async function transform(
   model: Model,
