@@ -177,8 +177,8 @@ describe('applyPasses', () => {
   })
 
   it.each([
-    ['quantize-weights', { bits: 3 }, 'It must be 8.'],
-    ['quantize-weights', { bits: '8' }, 'It must be 8.'],
+    ['quantize-weights', { bits: 3 }, 'It must be 8 or 4 or 2.'],
+    ['quantize-weights', { bits: '8' }, 'It must be 8 or 4 or 2.'],
     ['quantize-weights', { keep: 'a' }, 'It must be an array of strings.'],
     ['quantize-weights', { minElements: -1 }, 'It must be a number from 0 on.'],
     ['float16', { mode: 'compute' }, 'It must be "storage".'],

@@ -127,7 +127,10 @@ export function storedBytes(form: Form, symmetric: boolean): number {
   const blocks = layout.rows * blocksPerRow(layout)
   if (form.kind === 'nbits') {
     const zeros = symmetric && form.readers.lookups.length === 0 ? 0 : layout.rows * zeroPointBytes(layout)
-    return (blocks * layout.blockSize * layout.bits) / 8 + blocks * 4 + zeros
+    // A table that is only looked up is not filled up.
+    const columns =
+      form.readers.products.length > 0 ? blocksPerRow(layout) * layout.blockSize : layout.columns
+    return (layout.rows * columns * layout.bits) / 8 + blocks * 4 + zeros
   }
   const width = layout.bits === 8 ? 8 : 4
   return (layout.rows * layout.columns * width) / 8 + blocks * 4 + (symmetric ? 0 : (blocks * width) / 8)
