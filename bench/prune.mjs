@@ -1,0 +1,213 @@
+/**
+ * What pruning costs and gives, on the models with labelled data.
+ *
+ *   node bench/prune.mjs scores [--model a,b]    scores after pruning, plain and reconstructed
+ *   node bench/prune.mjs speed [--model a,b]     channels: time in onnxruntime-web, source and variant in turn
+ *   node bench/prune.mjs softmax [--model a,b]   what the temperature changes
+ */
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { ExternalFiles, transform } from '@unplugin-onnx/build'
+import { encodeModel, readModel } from '@unplugin-onnx/core'
+import { openModel } from './accuracy/engines.mjs'
+import { readNpz, rows } from './accuracy/npz.mjs'
+import { assets, crops, lines, pages, scoreLines, scorePages, scoreTurns } from './accuracy/pictures.mjs'
+import { scoreSpeech, silero } from './accuracy/speech.mjs'
+import { scoreTrained } from './accuracy/trained.mjs'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const trained = join(here, '../test/fixtures/models')
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { model: { type: 'string' } } })
+const [what = 'scores'] = positionals
+const entries = JSON.parse(readFileSync(join(here, 'accuracy/models.json'), 'utf8'))
+const real = {
+  'ocr-rec': { file: join(assets, 'ch_PP-OCRv4_rec_infer.onnx'), score: scoreLines, feeds: lines },
+  'ocr-det': { file: join(assets, 'ch_PP-OCRv4_det_infer.onnx'), score: scorePages, feeds: pages },
+  'ocr-cls': { file: join(assets, 'ch_ppocr_mobile_v2.0_cls_infer.onnx'), score: scoreTurns, feeds: crops },
+  vad: { file: join(silero, 'silero_vad_v5.onnx'), score: scoreSpeech },
+}
+const wanted = values.model?.split(',')
+const chosen = entries.filter(({ name }) => wanted === undefined || wanted.includes(name))
+
+const graphsOf = (entry) =>
+  real[entry.name] === undefined
+    ? entry.files
+        .filter((file) => file.endsWith('.onnx'))
+        .map((file) => ({
+          file: join(trained, file),
+          calibration: join(trained, file.replace('.onnx', '.npz')),
+        }))
+    : [{ file: real[entry.name].file, calibration: join(here, `accuracy/calibration/${entry.name}.mjs`) }]
+
+const cleaning = [{ pass: 'fold-constants' }, { pass: 'eliminate-identity' }, { pass: 'remove-unused' }]
+
+async function convert({ file, calibration }, options) {
+  const bytes = readFileSync(file)
+  const files = new ExternalFiles(file, file)
+  try {
+    const model = readModel(bytes, { external: files.reader })
+    const steps = options === undefined ? [] : [{ pass: 'prune-weights', options }]
+    const context = { name: file, root: here, calibration }
+    const results = await transform(model, [...cleaning, ...steps], context)
+    return { bytes: encodeModel(model), changed: results.at(-1)?.changed, model }
+  } finally {
+    files.close()
+  }
+}
+
+async function scoreOf(entry, variants) {
+  const sessions = await Promise.all(variants.map(({ bytes }) => openModel(bytes, 'wasm')))
+  try {
+    const known = real[entry.name]
+    return await (known === undefined ? scoreTrained(entry, sessions) : known.score(sessions[0]))
+  } finally {
+    for (const session of sessions) await session.close()
+  }
+}
+
+async function tryScore(entry, options) {
+  try {
+    const variants = []
+    for (const graph of graphsOf(entry)) variants.push(await convert(graph, options))
+    return (await scoreOf(entry, variants)).toFixed(4)
+  } catch (error) {
+    return error.message.split('\n')[0].slice(0, 80)
+  }
+}
+
+const columns = {
+  '50 %': { amount: 0.5 },
+  '50 %, reconstructed': { amount: 0.5, reconstruct: true },
+  '50 % global': { amount: 0.5, scope: 'global' },
+  '50 % global, reconstructed': { amount: 0.5, scope: 'global', reconstruct: true },
+  '2:4': { pattern: '2:4' },
+  '2:4, reconstructed': { pattern: '2:4', reconstruct: true },
+  'channels 25 %': { pattern: 'channel', amount: 0.25 },
+  'channels 25 %, refitted': { pattern: 'channel', amount: 0.25, reconstruct: true },
+}
+
+async function scores() {
+  console.log(`| model | source | ${Object.keys(columns).join(' | ')} |`)
+  console.log(`|${'---|'.repeat(Object.keys(columns).length + 2)}`)
+  for (const entry of chosen) {
+    const cells = [entry.name, entry.fp32.toFixed(4)]
+    for (const options of Object.values(columns)) cells.push(await tryScore(entry, options))
+    console.log(`| ${cells.join(' | ')} |`)
+  }
+}
+
+/** One input that takes a few milliseconds. */
+function feedOf(entry) {
+  const known = real[entry.name]
+  if (known !== undefined) return known.feeds().next().value
+  const arrays = Object.entries(readNpz(join(trained, `${entry.name}.npz`)))
+  return Object.fromEntries(arrays.map(([name, array]) => [name, rows(array, 0, 8)]))
+}
+
+const median = (times) => times.sort((a, b) => a - b)[times.length >> 1]
+
+/** Both models in turn, so that what else the machine does meets them alike. */
+async function paired(a, b, feed, rounds) {
+  const times = [[], []]
+  for (let round = -5; round < rounds; round++) {
+    for (const [index, session] of [a, b].entries()) {
+      const start = performance.now()
+      await session.run(feed)
+      if (round >= 0) times[index].push(performance.now() - start)
+    }
+  }
+  const ratios = times[0].map((time, index) => time / times[1][index])
+  return { source: median(times[0]), variant: median(times[1]), ratio: median(ratios) }
+}
+
+async function speed() {
+  console.log('| model | channels that go | source | ms | score | variant ms | times as fast | bytes |')
+  console.log('|---|---|---|---|---|---|---|---|')
+  const cnns = chosen.filter(({ name }) => wanted !== undefined || /digits_(cnn|ext|mobile)|ocr/.test(name))
+  for (const entry of cnns) {
+    const [graph] = graphsOf(entry)
+    const source = await convert(graph)
+    for (const amount of [0.25, 0.5]) {
+      const variant = await convert(graph, { pattern: 'channel', amount, reconstruct: true })
+      const sessions = [await openModel(source.bytes, 'wasm'), await openModel(variant.bytes, 'wasm')]
+      const time = await paired(...sessions, feedOf(entry), real[entry.name] === undefined ? 100 : 15)
+      for (const session of sessions) await session.close()
+      const score = await scoreOf(entry, [variant])
+      const ratio = (variant.bytes.length / source.bytes.length) * 100
+      console.log(
+        `| ${entry.name} | ${amount * 100} % | ${entry.fp32.toFixed(4)} | ${time.source.toFixed(2)} | ${score.toFixed(4)} | ${time.variant.toFixed(2)} | ${time.ratio.toFixed(2)} | ${ratio.toFixed(0)} % |`,
+      )
+    }
+  }
+}
+
+/** Share of zeros of the tensors that pruning changed. */
+function zerosOf(before, after) {
+  let zeros = 0
+  let size = 0
+  for (const value of after.initializers()) {
+    const tensor = value.initializer
+    if (tensor.dataType !== 'float32' || tensor.dims.length < 2) continue
+    const source = before.graph.find(value.name)?.initializer
+    if (source === undefined || source.bytes() === tensor.bytes()) continue
+    for (const weight of tensor.float32()) if (weight === 0) zeros++
+    size += tensor.size
+  }
+  return zeros / size
+}
+
+const temperatures = [0.1, 0.25, 0.5, 1, 2, 10]
+
+async function softmax() {
+  console.log(`| model | | ${temperatures.map((each) => `tau ${each}`).join(' | ')} |`)
+  console.log(`|---|---|${'---|'.repeat(temperatures.length)}`)
+  for (const entry of chosen.filter(
+    ({ name }) => wanted !== undefined || /digits_cnn|mobile|code_lang|raw16/.test(name),
+  )) {
+    const [graph] = graphsOf(entry)
+    const source = await convert(graph)
+    const shares = []
+    const scored = []
+    const channels = []
+    const dimsOf = async (options) => {
+      const { bytes } = await convert(graph, { pattern: 'channel', amount: 0.25, ...options })
+      return readModel(bytes)
+    }
+    const plain = await dimsOf({})
+    for (const temperature of temperatures) {
+      const options = { criterion: 'softmax', temperature }
+      const variant = await convert(graph, { ...options, mass: 0.9 })
+      shares.push(`${(zerosOf(source.model, readModel(variant.bytes)) * 100).toFixed(1)} %`)
+      scored.push((await scoreOf(entry, [variant])).toFixed(4))
+      channels.push(`${(sameChannels(plain, await dimsOf(options)) * 100).toFixed(0)} %`)
+    }
+    console.log(`| ${entry.name} | weights that go where 90 % of the mass stays | ${shares.join(' | ')} |`)
+    console.log(`| ${entry.fp32.toFixed(4)} | score then | ${scored.join(' | ')} |`)
+    console.log(`| | kept channels that magnitude keeps, too, of 75 % | ${channels.join(' | ')} |`)
+  }
+}
+
+/** Biases tell which channels are left: each is one of the source's. */
+function sameChannels(a, b) {
+  let same = 0
+  let all = 0
+  for (const value of a.initializers()) {
+    const [left, right] = [value.initializer, b.graph.find(value.name)?.initializer]
+    if (
+      left.dataType !== 'float32' ||
+      left.dims.length !== 1 ||
+      right === undefined ||
+      left.size !== right.size
+    )
+      continue
+    const known = new Set(left.float32())
+    if (known.size < left.size) continue
+    for (const element of right.float32()) if (known.has(element)) same++
+    all += right.size
+  }
+  return same / all
+}
+
+await { scores, speed, softmax }[what]()
