@@ -26,37 +26,74 @@ function quietNaN(bits: i32): i32 {
   return ((bits >>> 16) & 0x8000) | 0x7e00 | ((bits >>> 13) & 0x3ff)
 }
 
+/** The same where all are normal numbers, without signs. */
+// @ts-expect-error: decorator
+@inline
+function normalHalves(magnitude: v128, rebiased: v128): v128 {
+  const odd = i32x4.shr_u(i32x4.shl(magnitude, 18), 31)
+  return i32x4.shr_u(i32x4.add(i32x4.add(magnitude, rebiased), odd), 13)
+}
+
+/** Loaded before a loop, constants stay in registers; written into it, each use builds them anew. */
+const CONSTANTS = memory.data<i32>([REBIASED, SMALLEST_NORMAL, 0x477fefff, 0x7fffffff])
+
 /** @param count a multiple of 8; what lies behind the end of the data may be anything */
 export function toFloat16(source: usize, target: usize, count: i32): void {
   const end = source + ((<usize>count) << 2)
+  const rebiased = v128.load_splat<i32>(CONSTANTS)
+  const smallest = v128.load_splat<i32>(CONSTANTS, 4)
+  const beyond = v128.load_splat<i32>(CONSTANTS, 8)
+  const mask = v128.load_splat<i32>(CONSTANTS, 12)
   for (; source < end; source += 32) {
     const a = v128.load(source)
     const b = v128.load(source, 16)
-    const x = v128.and(a, i32x4.splat(0x7fffffff))
-    const y = v128.and(b, i32x4.splat(0x7fffffff))
-    v128.store(target, i16x8.narrow_i32x4_u(halves(a, x), halves(b, y)))
-    if (v128.any_true(i32x4.gt_s(i32x4.max_s(x, y), i32x4.splat(INFINITY_32)))) {
-      for (let index: usize = 0; index < 8; index++) {
-        const bits = load<i32>(source + (index << 2))
-        if ((bits & 0x7fffffff) > INFINITY_32) store<u16>(target + (index << 1), <u16>quietNaN(bits))
-      }
+    const x = v128.and(a, mask)
+    const y = v128.and(b, mask)
+    const low = i32x4.gt_s(smallest, i32x4.min_s(x, y))
+    const high = i32x4.gt_s(i32x4.max_s(x, y), beyond)
+    if (v128.any_true(v128.or(low, high))) uncommon(source, target)
+    else {
+      const signs = i16x8.shl(i16x8.narrow_i32x4_s(i32x4.shr_s(a, 31), i32x4.shr_s(b, 31)), 15)
+      const both = i16x8.narrow_i32x4_u(normalHalves(x, rebiased), normalHalves(y, rebiased))
+      v128.store(target, v128.or(signs, both))
     }
     target += 16
   }
 }
 
+/** Eight values of any kind. */
+function uncommon(source: usize, target: usize): void {
+  const a = v128.load(source)
+  const b = v128.load(source, 16)
+  const x = v128.and(a, i32x4.splat(0x7fffffff))
+  const y = v128.and(b, i32x4.splat(0x7fffffff))
+  v128.store(target, i16x8.narrow_i32x4_u(halves(a, x), halves(b, y)))
+  if (v128.any_true(i32x4.gt_s(i32x4.max_s(x, y), i32x4.splat(INFINITY_32)))) {
+    for (let index: usize = 0; index < 8; index++) {
+      const bits = load<i32>(source + (index << 2))
+      if ((bits & 0x7fffffff) > INFINITY_32) store<u16>(target + (index << 1), <u16>quietNaN(bits))
+    }
+  }
+}
+
+const WIDENING = memory.data<i32>([0x80000000, 0x7fff, 0x77800000, 0x0f7fffff, INFINITY_32])
+
 /** @param count a multiple of 8 */
 export function fromFloat16(source: usize, target: usize, count: i32): void {
   const end = source + ((<usize>count) << 1)
+  const signBit = v128.load_splat<i32>(WIDENING)
+  const rest = v128.load_splat<i32>(WIDENING, 4)
+  const scale = v128.load_splat<i32>(WIDENING, 8)
+  const finite = v128.load_splat<i32>(WIDENING, 12)
+  const infinity = v128.load_splat<i32>(WIDENING, 16)
   for (; source < end; source += 8) {
     const half = v128.load_ext<i16>(source)
-    const sign = v128.and(half, i32x4.splat(0x80000000))
-    const magnitude = i32x4.shl(v128.and(half, i32x4.splat(0x7fff)), 13)
+    const magnitude = i32x4.shl(v128.and(half, rest), 13)
     // Infinity and NaN get the rest of the exponent's bits; all others, subnormal ones too, are exact multiples.
-    const scaled = f32x4.mul(magnitude, f32x4.splat(reinterpret<f32>(0x77800000)))
-    const special = i32x4.gt_s(magnitude, i32x4.splat(0x0f7fffff))
-    const wide = v128.or(v128.and(special, i32x4.splat(INFINITY_32)), v128.bitselect(magnitude, scaled, special))
-    v128.store(target, v128.or(sign, wide))
+    const special = i32x4.gt_s(magnitude, finite)
+    const scaled = f32x4.mul(magnitude, scale)
+    const wide = v128.or(v128.and(special, infinity), v128.bitselect(magnitude, scaled, special))
+    v128.store(target, v128.or(v128.and(half, signBit), wide))
     target += 16
   }
 }

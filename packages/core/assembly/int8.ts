@@ -6,6 +6,9 @@ const MAGNITUDE: i32 = 0x7fffffff
 /** Adding this to a double leaves the integer, rounded half to even, in its low 32 bits. */
 const ROUND: f64 = 6755399441055744
 
+/** Loaded before a loop, constants stay in registers; written into it, each use builds them anew. */
+const CONSTANTS = memory.data<f64>([127, -127, ROUND])
+
 // @ts-expect-error: decorator
 @inline
 function magnitudes(address: usize): v128 {
@@ -93,28 +96,31 @@ export function absMaxColumns(source: usize, maxima: usize, rows: i32, columns: 
 
 // @ts-expect-error: decorator
 @inline
-function rounded(values: v128, factor: v128): v128 {
+function rounded(values: v128, factor: v128, most: v128, least: v128, round: v128): v128 {
   // The first argument of pmin comes out where nothing compares: NaN becomes 127.
-  const high = f64x2.pmin(f64x2.splat(127), f64x2.mul(values, factor))
-  return f64x2.add(f64x2.pmax(f64x2.splat(-127), high), f64x2.splat(ROUND))
+  const high = f64x2.pmin(most, f64x2.mul(values, factor))
+  return f64x2.add(f64x2.pmax(least, high), round)
 }
 
 /** Four floats to four int32 from -127 to 127; factors for the first and the last two. */
 // @ts-expect-error: decorator
 @inline
-function integers(values: v128, low: v128, high: v128): v128 {
-  const first = rounded(f64x2.promote_low_f32x4(values), low)
+function integers(values: v128, low: v128, high: v128, most: v128, least: v128, round: v128): v128 {
+  const first = rounded(f64x2.promote_low_f32x4(values), low, most, least, round)
   const last = rounded(
     f64x2.promote_low_f32x4(i8x16.shuffle(values, values, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)),
     high,
+    most,
+    least,
+    round,
   )
   return i8x16.shuffle(first, last, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
 }
 
 // @ts-expect-error: decorator
 @inline
-function four(source: usize, target: usize, low: v128, high: v128): void {
-  const words = i16x8.narrow_i32x4_s(integers(v128.load(source), low, high), i32x4.splat(0))
+function four(source: usize, target: usize, factor: v128, most: v128, least: v128, round: v128): void {
+  const words = i16x8.narrow_i32x4_s(integers(v128.load(source), factor, factor, most, least, round), i32x4.splat(0))
   v128.store32_lane(target, i8x16.narrow_i16x8_s(words, words), 0)
 }
 
@@ -129,6 +135,9 @@ function one(source: usize, target: usize, factor: f64): void {
 
 /** Groups of `inner` neighbours with one factor (float64) each. */
 export function int8Groups(source: usize, target: usize, factors: usize, groups: i32, inner: i32): void {
+  const most = v128.load_splat<f64>(CONSTANTS)
+  const least = v128.load_splat<f64>(CONSTANTS, 8)
+  const round = v128.load_splat<f64>(CONSTANTS, 16)
   for (let group = 0; group < groups; group++) {
     const scalar = load<f64>(factors + ((<usize>group) << 3))
     const factor = f64x2.splat(scalar)
@@ -136,23 +145,23 @@ export function int8Groups(source: usize, target: usize, factors: usize, groups:
     const next = target + inner
     for (; source + 64 <= end; source += 64) {
       const first = i16x8.narrow_i32x4_s(
-        integers(v128.load(source), factor, factor),
-        integers(v128.load(source, 16), factor, factor),
+        integers(v128.load(source), factor, factor, most, least, round),
+        integers(v128.load(source, 16), factor, factor, most, least, round),
       )
       const last = i16x8.narrow_i32x4_s(
-        integers(v128.load(source, 32), factor, factor),
-        integers(v128.load(source, 48), factor, factor),
+        integers(v128.load(source, 32), factor, factor, most, least, round),
+        integers(v128.load(source, 48), factor, factor, most, least, round),
       )
       v128.store(target, i8x16.narrow_i16x8_s(first, last))
       target += 16
     }
     for (; source + 16 <= end; source += 16) {
-      four(source, target, factor, factor)
+      four(source, target, factor, most, least, round)
       target += 4
     }
     // What is left of four comes out the same when it is done together with those before it.
     if (source < end) {
-      if (inner >= 4) four(end - 16, next - 4, factor, factor)
+      if (inner >= 4) four(end - 16, next - 4, factor, most, least, round)
       else for (; source < end; source += 4) one(source, target++, scalar)
     }
     source = end
@@ -162,17 +171,20 @@ export function int8Groups(source: usize, target: usize, factors: usize, groups:
 
 /** Rows of columns with a factor (float64) for each column. */
 export function int8Columns(source: usize, target: usize, factors: usize, rows: i32, columns: i32): void {
+  const most = v128.load_splat<f64>(CONSTANTS)
+  const least = v128.load_splat<f64>(CONSTANTS, 8)
+  const round = v128.load_splat<f64>(CONSTANTS, 16)
   for (let row = 0; row < rows; row++) {
     let factor = factors
     let column = 0
     for (; column + 16 <= columns; column += 16) {
       const first = i16x8.narrow_i32x4_s(
-        integers(v128.load(source), v128.load(factor), v128.load(factor, 16)),
-        integers(v128.load(source, 16), v128.load(factor, 32), v128.load(factor, 48)),
+        integers(v128.load(source), v128.load(factor), v128.load(factor, 16), most, least, round),
+        integers(v128.load(source, 16), v128.load(factor, 32), v128.load(factor, 48), most, least, round),
       )
       const last = i16x8.narrow_i32x4_s(
-        integers(v128.load(source, 32), v128.load(factor, 64), v128.load(factor, 80)),
-        integers(v128.load(source, 48), v128.load(factor, 96), v128.load(factor, 112)),
+        integers(v128.load(source, 32), v128.load(factor, 64), v128.load(factor, 80), most, least, round),
+        integers(v128.load(source, 48), v128.load(factor, 96), v128.load(factor, 112), most, least, round),
       )
       v128.store(target, i8x16.narrow_i16x8_s(first, last))
       source += 64

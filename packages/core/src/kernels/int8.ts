@@ -64,7 +64,9 @@ export function symmetricScales(maxima: Float32Array): Float32Array {
  * @param scales one per channel, greater than 0
  */
 export function quantizeInt8(data: Float32Array, layout: ChannelLayout, scales: Float32Array): Int8Array {
-  const factors = Float64Array.from(scales, (scale) => 1 / scale)
+  const factors = new Float64Array(scales.length)
+  for (let channel = 0; channel < factors.length; channel++)
+    factors[channel] = 1 / (scales[channel] as number)
   const fast = simd()
   return fast ? quantizeInt8Simd(fast, data, layout, factors) : quantizeInt8Reference(data, layout, factors)
 }
