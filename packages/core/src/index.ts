@@ -16,6 +16,15 @@ export type { Use, Value } from './graph/value'
 export type { Dimension, ValueType } from './graph/value-type'
 export { encodeModel, type WriteOptions, writeModel } from './graph/write'
 export {
+  type BlockLayout,
+  blocksPerRow,
+  dequantizeBlocks,
+  type QuantizedBlocks,
+  quantizeBlocks,
+  quantizeBlocksWith,
+  zeroPointBytes,
+} from './kernels/blocks'
+export {
   cosineSimilarity,
   type ErrorMeasures,
   maxAbsError,
@@ -54,5 +63,5 @@ export {
   type Skipped,
 } from './passes/pass'
 export { recipes, type Step } from './passes/recipes'
-export { type TappedModel, tapModel } from './passes/taps'
+export { type Tap, type TappedModel, tapModel, tapped } from './passes/taps'
 export type { Int64 } from './wire/wire-type'
