@@ -181,7 +181,7 @@ describe('applyPasses', () => {
     ['quantize-weights', { bits: '8' }, 'It must be 8 or 4 or 2.'],
     ['quantize-weights', { keep: 'a' }, 'It must be an array of strings.'],
     ['quantize-weights', { minElements: -1 }, 'It must be a number from 0 on.'],
-    ['float16', { mode: 'compute' }, 'It must be "storage".'],
+    ['float16', { mode: 'half' }, 'It must be "storage" or "compute".'],
     ['upgrade-opset', { to: 99 }, 'It must be 7 or 8 or 9'],
     ['dedupe-initializers', { transposed: 'yes' }, 'It must be a boolean.'],
   ])('says what the option of %s must be: %j', async (pass, options, cure) => {

@@ -4,6 +4,8 @@ import type { Value } from '../graph/value'
 import type { DataType } from '../onnx/data-types'
 import { dataTypes } from '../onnx/data-types'
 
+export { dataTypeOf } from './types/infer'
+
 const codes = new Map([...dataTypes.values()].map(({ code, name }) => [code, name]))
 
 /** The data type that a Cast makes. */

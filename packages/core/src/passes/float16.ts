@@ -1,93 +1,104 @@
-import { Tensor } from '../graph/tensor'
+import type { Model } from '../graph/model'
 import type { Value } from '../graph/value'
-import { float16Fit, toFloat16 } from '../kernels/float16'
+import { convert } from './float16/convert'
+import { observedMagnitudes } from './float16/magnitudes'
+import { Plan } from './float16/plan'
+import { storeHalf } from './float16/storage'
+import { constantsToInitializers } from './fold-constants'
 import { keepMatcher, nameMatcher } from './keep'
-import { definePass, type Skipped } from './pass'
+import { definePass, type PassContext, type PassResult, type Skipped } from './pass'
 import { Placement } from './placement'
+import { inferTypes } from './types/infer'
 
 /**
- * Stores float32 weights as float16, with one Cast to float32 before the first node that reads them: half the bytes,
- * while everything computes as before. Engines fold the Cast when they load the model (onnxruntime's ConstantFolding),
- * so that it costs nothing afterwards.
+ * Halves the bytes of float32 weights, in one of two ways.
  *
- * A tensor stays as it is where a finite value would overflow, where all its values are so small that float16 would
- * lose their bits, where it is an output or the default of an input, and where the bytes of the Cast would eat up what
- * is saved. Scales of DequantizeLinear stay exact.
+ * `storage`: weights are stored as float16, with one Cast to float32 before the first node that reads them, while
+ * everything computes as before. Engines fold the Cast when they load the model (onnxruntime's ConstantFolding), so that
+ * it costs nothing afterwards. A tensor stays as it is where a finite value would overflow, where all its values are so
+ * small that float16 would lose their bits, where it is an output or the default of an input, and where the bytes of the
+ * Cast would eat up what is saved. Scales of DequantizeLinear stay exact.
+ *
+ * `compute`: the whole graph computes in float16, with the graphs inside of If, Loop and Scan; the model's inputs and
+ * outputs keep their types. Float32 stay operators without a float16 form or of wide range (float16/operators.ts), and
+ * nodes that by calibration read or make anything beyond 512 or nothing above 2^-13, or whose weights are so. Without
+ * calibration, sums over many and the pieces of normalization stay as well. A value is cast once, and a node that would
+ * only be cast to and fro stays.
  */
 export const float16 = definePass({
   name: 'float16',
-  version: 1,
-  summary: 'Stores weights as float16.',
-  source: 'IEEE 754 binary16; onnxruntime/core/optimizer/constant_folding.cc',
+  version: 2,
+  summary: 'Stores weights as float16, or computes in float16.',
+  source:
+    'IEEE 754 binary16; onnxruntime/core/optimizer/constant_folding.cc; onnxconverter-common/float16.py for operators that stay',
   options: {
     mode: 'storage',
-    /** Names of weights, or of nodes whose weights, stay float32. */
+    /** Names of weights, or of nodes (with their weights), that stay float32. */
     keep: [],
     /** Smaller tensors stay. */
     minBytes: 1024,
   },
   describe: {
-    mode: "'storage': weights are stored so, nothing computes so",
-    keep: 'names of weights, or of nodes whose weights, stay float32; * for any characters',
-    minBytes: 'smaller tensors stay',
+    mode: "'storage': weights are stored so, nothing computes so; 'compute': the graph computes so wherever values fit",
+    keep: 'names of weights, or of nodes with their weights, that stay float32; * for any characters',
+    minBytes: 'smaller tensors that nothing reads as float16 stay',
   },
   fidelity: 40,
-  choices: { mode: ['storage'] },
-  run(model, { keep, minBytes }) {
+  choices: { mode: ['storage', 'compute'] },
+  async run(model, { mode, keep, minBytes }, context) {
+    const skipped: Skipped[] = []
+    const computing = mode === 'compute' ? await compute(model, keep, context) : undefined
+    if (computing !== undefined) skipped.push(...computing.skipped)
     const kept = keepMatcher(keep)
     const keptByName = nameMatcher(keep)
+    const isKept = (value: Value) => keptByName(value.name) || value.uses.some(({ node }) => kept(node))
     const placement = new Placement()
-    const skipped: Skipped[] = []
-    let changed = 0
-    for (const value of [...model.initializers()]) {
-      const tensor = value.initializer
-      if (tensor?.dataType !== 'float32' || tensor.byteLength < minBytes || value.uses.length === 0) continue
-      if (tensor.byteLength / 2 <= castBytes(value)) continue
-      if (value.uses.some(({ node, index }) => node.opType === 'DequantizeLinear' && index === 1)) continue
-      const isKept = keptByName(value.name) || value.uses.some(({ node }) => kept(node))
-      const reason = isKept ? 'is to be kept' : unfit(value, tensor)
-      if (reason !== undefined) skipped.push({ node: value.name, reason })
-      else if (store(value, tensor, placement)) changed++
-    }
+    let changed = computing?.changed ?? 0
+    for (const value of [...model.initializers()])
+      if (storeHalf(value, { kept: isKept, minBytes }, placement, skipped)) changed++
     return { changed, skipped }
   },
 })
 
-/** About what the Cast takes in the file: its frame, and three times the name. */
-const castBytes = (value: Value): number => 48 + 3 * value.name.length
-
-/** Below 2^-13, half a step of a subnormal float16 is more than the 2^-12 that a normal one loses at most. */
-const SMALLEST_MAX = 2 ** -13
-
-function unfit(value: Value, tensor: Tensor): string | undefined {
-  if (value.isOutput) return 'is an output of its graph'
-  if (!value.isConstant) return 'is the default of an input'
-  const { overflows, largest } = float16Fit(tensor.float32())
-  if (overflows > 0) return `${overflows} of ${tensor.size} values are too large for float16`
-  if (largest > 0 && largest < SMALLEST_MAX)
-    return `its values, up to ${largest.toExponential(1)}, are too small for float16`
-  return undefined
+async function compute(
+  model: Model,
+  keep: readonly string[],
+  { calibration }: PassContext,
+): Promise<PassResult> {
+  if (computesHalf(model))
+    return { changed: 0, skipped: [{ node: model.graph.name, reason: 'computes in float16 already' }] }
+  constantsToInitializers(model)
+  const types = inferTypes(model)
+  const floats = [...types].flatMap(([value, type]) =>
+    type === 'float32' && isObservable(value) ? [value] : [],
+  )
+  const magnitudes =
+    calibration === undefined || calibration.samples === 0
+      ? undefined
+      : await observedMagnitudes(model, floats, calibration)
+  const plan = new Plan(model, {
+    kept: keepMatcher(keep),
+    keptWeight: nameMatcher(keep),
+    ...(magnitudes === undefined ? {} : { magnitudes }),
+  })
+  const constants = convert(model, plan)
+  return { changed: plan.size + constants, skipped: plan.skipped }
 }
 
-function store(value: Value, tensor: Tensor, placement: Placement): boolean {
-  const user = placement.firstUser(value)
-  if (user === undefined) return false
-  const { graph } = value
-  value.initializer = Tensor.lazy(
-    'float16',
-    tensor.dims,
-    () => new Uint8Array(toFloat16(tensor.float32()).buffer),
-  )
-  const uses = [...value.uses]
-  const [output] = graph.addNode(
-    {
-      opType: 'Cast',
-      inputs: [value],
-      outputs: [graph.uniqueName(`${value.name}_float32`)],
-      attributes: { to: { type: 'int', value: 1 } },
-    },
-    { before: user },
-  ).outputs
-  for (const { node, index } of uses) node.setInput(index, output)
-  return true
+/** Not a constant, and in a graph of the model: bodies of functions can't be looked into. */
+function isObservable(value: Value): boolean {
+  if (value.initializer !== undefined) return false
+  let { graph } = value
+  while (graph.parent !== undefined) graph = graph.parent
+  return graph === value.graph.model.graph
+}
+
+/** Something other than a Cast makes float16. */
+function computesHalf(model: Model): boolean {
+  const types = inferTypes(model)
+  for (const node of model.nodes()) {
+    if (node.opType === 'Cast' || node.opType === 'Constant') continue
+    if (node.outputs.some((value) => value !== undefined && types.get(value) === 'float16')) return true
+  }
+  return false
 }

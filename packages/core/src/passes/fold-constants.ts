@@ -1,4 +1,5 @@
 import type { Graph } from '../graph/graph'
+import type { Model } from '../graph/model'
 import type { Node } from '../graph/node'
 import { Tensor } from '../graph/tensor'
 import type { Value } from '../graph/value'
@@ -28,19 +29,27 @@ export const foldConstants = definePass({
   fidelity: 100,
   async run(model, { maxGrowth }, { evaluate }) {
     const skipped: Skipped[] = []
-    let changed = 0
-    for (const graph of model.graphs()) {
-      for (const node of graph.nodes) {
-        if (node.opType !== 'Constant' || node.domain !== '') continue
-        const reason = foldConstant(graph, node)
-        if (reason === undefined) changed++
-        else skipped.push({ node: node.label, reason })
-      }
-      if (evaluate !== undefined) changed += await foldSubgraphs(graph, evaluate, maxGrowth, skipped)
+    let changed = constantsToInitializers(model, skipped)
+    if (evaluate !== undefined) {
+      for (const graph of model.graphs()) changed += await foldSubgraphs(graph, evaluate, maxGrowth, skipped)
     }
     return { changed, skipped }
   },
 })
+
+/** Makes initializers of Constant nodes. @returns how many */
+export function constantsToInitializers(model: Model, skipped: Skipped[] = []): number {
+  let changed = 0
+  for (const graph of model.graphs()) {
+    for (const node of graph.nodes) {
+      if (node.opType !== 'Constant' || node.domain !== '') continue
+      const reason = foldConstant(graph, node)
+      if (reason === undefined) changed++
+      else skipped.push({ node: node.label, reason })
+    }
+  }
+  return changed
+}
 
 async function foldSubgraphs(
   graph: Graph,

@@ -1,0 +1,67 @@
+import { Tensor } from '../../graph/tensor'
+import type { Value } from '../../graph/value'
+import { float16Fit, toFloat16 } from '../../kernels/float16'
+import type { Skipped } from '../pass'
+import type { Placement } from '../placement'
+
+/** About what the Cast takes in the file: its frame, and three times the name. */
+const castBytes = (value: Value): number => 48 + 3 * value.name.length
+
+/** Below 2^-13, half a step of a subnormal float16 is more than the 2^-12 that a normal one loses at most. */
+const SMALLEST_MAX = 2 ** -13
+
+export interface StorageOptions {
+  kept(value: Value): boolean
+  readonly minBytes: number
+}
+
+/** Stores a float32 constant as float16 where that pays. @returns whether it did */
+export function storeHalf(
+  value: Value,
+  { kept, minBytes }: StorageOptions,
+  placement: Placement,
+  skipped: Skipped[],
+): boolean {
+  const tensor = value.initializer
+  if (tensor?.dataType !== 'float32' || tensor.byteLength < minBytes || value.uses.length === 0) return false
+  if (tensor.byteLength / 2 <= castBytes(value)) return false
+  if (value.uses.some(({ node, index }) => node.opType === 'DequantizeLinear' && index === 1)) return false
+  const reason = kept(value) ? 'is to be kept' : unfit(value, tensor)
+  if (reason === undefined) return store(value, tensor, placement)
+  skipped.push({ node: value.name, reason })
+  return false
+}
+
+function unfit(value: Value, tensor: Tensor): string | undefined {
+  if (value.isOutput) return 'is an output of its graph'
+  if (!value.isConstant) return 'is the default of an input'
+  const { overflows, largest } = float16Fit(tensor.float32())
+  if (overflows > 0) return `${overflows} of ${tensor.size} values are too large for float16`
+  if (largest > 0 && largest < SMALLEST_MAX)
+    return `its values, up to ${largest.toExponential(1)}, are too small for float16`
+  return undefined
+}
+
+function store(value: Value, tensor: Tensor, placement: Placement): boolean {
+  const user = placement.firstUser(value)
+  if (user === undefined) return false
+  const { graph } = value
+  value.initializer = halfTensor(tensor)
+  const uses = [...value.uses]
+  const [output] = graph.addNode(
+    {
+      opType: 'Cast',
+      inputs: [value],
+      outputs: [graph.uniqueName(`${value.name}_float32`)],
+      attributes: { to: { type: 'int', value: 1 } },
+    },
+    { before: user },
+  ).outputs
+  for (const { node, index } of uses) node.setInput(index, output)
+  return true
+}
+
+/** The tensor rounded to float16 when the writer comes to it. */
+export function halfTensor(tensor: Tensor): Tensor {
+  return Tensor.lazy('float16', tensor.dims, () => new Uint8Array(toFloat16(tensor.float32()).buffer))
+}
