@@ -1,11 +1,12 @@
 /** The models of the ONNX operator corpus with their inputs and expected outputs, and what an engine makes of them. */
 import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import * as node from 'onnxruntime-node'
 import * as web from 'onnxruntime-web/wasm'
 import { Tensor } from '../src/graph/tensor'
 import type { Model, Value } from '../src/index'
 import { decodeMessage } from '../src/onnx/decode'
+import { weights } from './random'
 
 web.env.wasm.numThreads = 1
 web.env.logLevel = 'fatal'
@@ -52,12 +53,23 @@ function readData(file: string, kind: 'input' | 'output', values: readonly Value
   return feeds
 }
 
-export const inputData = (file: string, model: Model): Feeds | undefined =>
-  readData(
-    file,
-    'input',
-    model.graph.inputs.filter(({ initializer }) => initializer === undefined),
-  )
+/** The corpus' own inputs; random images for the models of image classes, which it has none for. */
+export function inputData(file: string, model: Model): Feeds | undefined {
+  const inputs = model.graph.inputs.filter(({ initializer }) => initializer === undefined)
+  return isLight(file) ? imagesFor(inputs) : readData(file, 'input', inputs)
+}
+
+export const isLight = (file: string): boolean => basename(file).startsWith('light_')
+
+function imagesFor(inputs: readonly Value[]): Feeds {
+  const feeds: Feeds = {}
+  for (const { name, type } of inputs) {
+    const dims = type?.kind === 'tensor' ? (type.shape ?? []).map(Number) : []
+    const elements = dims.reduce((a, b) => a * b, 1)
+    feeds[name] = new web.Tensor('float32', weights(elements, 5, 1), dims)
+  }
+  return feeds
+}
 
 export const expectedData = (file: string, model: Model): Feeds | undefined =>
   readData(file, 'output', model.graph.outputs)
