@@ -3,8 +3,10 @@ import {
   type Model,
   type Observation,
   type PassContext,
+  type Tap,
   Tensor,
   tapModel,
+  tapped,
   type Value,
 } from '@unplugin-onnx/core'
 import { type DenseArray, type Feeds, numbersOf } from './arrays'
@@ -67,7 +69,7 @@ export function passContext(
             samples: feeds.length,
             async observe(model, values, visit, { samples = feeds.length } = {}) {
               if (values.length === 0) return
-              const { bytes, outputs } = tapModel(model, values)
+              const { bytes, taps } = tapModel(model, values)
               const found = await engine()
               const failed = (cause: unknown) => errors.engineFailed(name, found.name, cause)
               const session = await openModel(found, bytes).catch((cause) => {
@@ -75,16 +77,16 @@ export function passContext(
               })
               try {
                 for (const [sample, feed] of feeds.slice(0, samples).entries()) {
-                  for (const group of groups(values, outputs)) {
+                  for (const group of groups(values, taps)) {
                     const results = await session
                       .run(
                         feed,
-                        group.map(({ output }) => output),
+                        group.map(({ tap }) => tap.output),
                       )
                       .catch((cause) => {
                         throw failed(cause)
                       })
-                    for (const { value, output } of group) show(results[output], value, sample, visit)
+                    for (const { value, tap } of group) show(results[tap.output], tap, value, sample, visit)
                   }
                 }
               } finally {
@@ -96,8 +98,11 @@ export function passContext(
   }
 }
 
-function groups(values: readonly Value[], outputs: readonly string[]) {
-  const pairs = values.map((value, index) => ({ value, output: outputs[index] ?? '' }))
+function groups(values: readonly Value[], taps: readonly Tap[]) {
+  const pairs = taps.flatMap((tap, index) => {
+    const value = values[index]
+    return value === undefined ? [] : [{ value, tap }]
+  })
   return Array.from({ length: Math.ceil(pairs.length / valuesPerRun) }, (_, group) =>
     pairs.slice(group * valuesPerRun, (group + 1) * valuesPerRun),
   )
@@ -105,15 +110,15 @@ function groups(values: readonly Value[], outputs: readonly string[]) {
 
 function show(
   array: DenseArray | undefined,
+  tap: Tap,
   value: Value,
   sample: number,
   visit: (observation: Observation) => void,
 ): void {
-  // A branch that wasn't taken gives nothing.
-  if (array === undefined || array.data.length === 0) return
+  if (array === undefined) return
   const numbers = numbersOf(array)
   const data = numbers instanceof Float32Array ? numbers : Float32Array.from(numbers)
-  visit({ value, data, dims: array.dims, sample })
+  for (const seen of tapped(tap, data, array.dims)) visit({ value, ...seen, sample })
 }
 
 function tensorOf(array: DenseArray | undefined): Tensor | undefined {

@@ -1,6 +1,6 @@
 /** A context for passes over the real onnxruntime-web: calibration on given feeds, and an evaluator. */
 import * as web from 'onnxruntime-web/wasm'
-import { extractConstants, type PassContext, readModel, Tensor, tapModel } from '../src/index'
+import { extractConstants, type PassContext, readModel, Tensor, tapModel, tapped } from '../src/index'
 import type { Feeds } from './engine'
 
 web.env.wasm.numThreads = 1
@@ -28,7 +28,7 @@ export function contextOf(feeds: readonly Feeds[], source?: Uint8Array): PassCon
       samples: feeds.length,
       async observe(model, values, visit, { samples = feeds.length } = {}) {
         if (values.length === 0) return
-        const { bytes, outputs } = tapModel(model, values)
+        const { bytes, taps } = tapModel(model, values)
         const session = await open(bytes)
         try {
           for (const [sample, feed] of feeds.slice(0, samples).entries()) {
@@ -38,11 +38,14 @@ export function contextOf(feeds: readonly Feeds[], source?: Uint8Array): PassCon
                 new web.Tensor(type, data as Float32Array, dims),
               ]),
             )
-            const results = await session.run(inputs, [...outputs])
+            const results = await session.run(
+              inputs,
+              taps.map(({ output }) => output),
+            )
             for (const [index, value] of values.entries()) {
-              const tensor = results[outputs[index]!]!
-              if (tensor.size === 0 && value.graph.owner !== undefined) continue
-              visit({ value, data: tensor.data as Float32Array, dims: tensor.dims, sample })
+              const tap = taps[index]!
+              const { data, dims } = results[tap.output]!
+              for (const seen of tapped(tap, data as Float32Array, dims)) visit({ value, ...seen, sample })
             }
           }
         } finally {

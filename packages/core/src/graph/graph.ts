@@ -230,10 +230,11 @@ export class Graph {
     this._touch()
   }
 
-  addOutput(value: Value, type: ValueType | undefined = value.type): void {
+  /** Adds an output, at the end where no index is given. */
+  addOutput(value: Value, type: ValueType | undefined = value.type, index = this.outputs.length): void {
     this._scope.assertVisible(value)
     const { name } = value
-    this._outputs.add(value, type === undefined ? { name } : { name, type: messageFromType(type) })
+    this._outputs.add(value, type === undefined ? { name } : { name, type: messageFromType(type) }, index)
     this._touch()
   }
 

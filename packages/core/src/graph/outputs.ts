@@ -25,9 +25,9 @@ export class Outputs {
     return this.#list
   }
 
-  add(value: Value, info: ValueInfo): void {
+  add(value: Value, info: ValueInfo, index = this.#list.length): void {
     value._outputOf.push(this.#graph)
-    this.#list.push({ value, info })
+    this.#list.splice(index, 0, { value, info })
     this.#places = undefined
   }
 

@@ -37,7 +37,7 @@ export interface Calibration {
   /**
    * Runs the model as it is now on each sample in turn and hands over what the values held, one at a time, so that
    * memory doesn't grow with the number of samples. Values may lie inside of If, Loop and Scan: a branch that isn't
-   * taken gives no observation, a loop gives all its rounds stacked along a new first axis.
+   * taken gives no observation, a loop one in each round, a Scan all its rounds stacked along a new first axis.
    * @param values floats, integers or booleans; initializers are handed over like all others
    * @throws the engine's error where it refuses the model
    */
