@@ -1,30 +1,69 @@
 import type { Model } from '../../graph/model'
+import type { Node } from '../../graph/node'
 import { Tensor } from '../../graph/tensor'
+import type { Value } from '../../graph/value'
 import { cholesky, solveCholesky } from '../../kernels/cholesky'
 import type { Gram } from '../../kernels/gram'
 import { layerGrams } from '../layer-grams'
 import { fromRows, type LinearLayer, linearLayer, weightRows } from '../linear-layers'
 import type { Calibration } from '../pass'
 import type { Space } from './channel-spaces'
+import { offsetOf, shift } from './offset'
 
 /** A layer that reads the channels, and the second moments of what it reads. */
 export interface Reader {
-  readonly layer: LinearLayer
+  readonly node: Node
+  readonly weight: Value
   readonly gram: Gram
 }
 
-/** Observes the layers that read the channels of a space, in the model as it is now. */
-export async function gramsOf(model: Model, space: Space, calibration: Calibration): Promise<Reader[]> {
-  const layers = space.slices.flatMap(({ role, node, value }) => {
+const STAGES = 16
+const MEMORY = 2 ** 28
+
+/**
+ * Observes the layers that read channels, a few spaces at a time: each stage runs all samples in the model as it is when
+ * the stage begins.
+ */
+export async function* observedSpaces(
+  model: Model,
+  spaces: readonly Space[],
+  calibration: Calibration,
+): AsyncIterable<{ readonly space: Space; readonly readers: readonly Reader[] }> {
+  for (const stage of stages(spaces)) {
+    const owners = new Map(stage.flatMap((space) => layersOf(space).map((layer) => [layer, space] as const)))
+    const readers = new Map<Space, Reader[]>(stage.map((space) => [space, []]))
+    for await (const { layer, grams } of layerGrams(model, [...owners.keys()], calibration)) {
+      const [gram] = grams
+      const space = owners.get(layer)
+      if (space !== undefined && gram !== undefined && gram.count > 0)
+        readers.get(space)?.push({ node: layer.node, weight: layer.weight, gram })
+    }
+    for (const space of stage) yield { space, readers: readers.get(space) ?? [] }
+  }
+}
+
+function layersOf(space: Space): LinearLayer[] {
+  return space.slices.flatMap(({ role, node, value }) => {
     const layer = role === 'reads' ? linearLayer(node) : undefined
     return layer?.weight === value ? [layer] : []
   })
-  const readers: Reader[] = []
-  for await (const { layer, grams } of layerGrams(model, layers, calibration)) {
-    const [gram] = grams
-    if (gram !== undefined && gram.count > 0) readers.push({ layer, gram })
+}
+
+function* stages(spaces: readonly Space[]): Iterable<Space[]> {
+  const most = Math.ceil(spaces.length / STAGES)
+  let stage: Space[] = []
+  let bytes = 0
+  for (const space of spaces) {
+    const own = layersOf(space).reduce((sum, { features }) => sum + features ** 2 * 8, 0)
+    if (stage.length > 0 && (stage.length === most || bytes + own > MEMORY)) {
+      yield stage
+      stage = []
+      bytes = 0
+    }
+    stage.push(space)
+    bytes += own
   }
-  return readers
+  if (stage.length > 0) yield stage
 }
 
 /** Share of the mean of the diagonal by which weights are held where they were. */
@@ -36,14 +75,17 @@ const DAMPING = 0.01
  * Pruning for Accelerating Very Deep Neural Networks", section 3.1).
  */
 export function refit(space: Space, kept: readonly number[], readers: readonly Reader[]): void {
-  for (const { layer, gram } of readers) {
+  for (const { node, gram } of readers) {
+    // As it is now: its own channels may have been cut since it was observed.
+    const layer = linearLayer(node)
+    if (layer === undefined || layer.features !== gram.features) continue
     // Rows of a transposed convolution don't tell kernel positions apart.
     if (layer.kind === 'ConvTranspose') continue
     const { features: n } = layer
     const run = n / space.size
     const places = kept.flatMap((channel) => Array.from({ length: run }, (_, index) => channel * run + index))
-    const bias = biasOf(layer)
-    const means = gram.sum.map((sum) => (bias === undefined ? 0 : sum / gram.count))
+    const offset = offsetOf(node, layer.outputs)
+    const means = gram.sum.map((sum) => (offset === undefined ? 0 : sum / gram.count))
     const moment = (i: number, j: number) =>
       (gram.matrix[i * n + j] ?? 0) / gram.count - (means[i] ?? 0) * (means[j] ?? 0)
     const size = places.length
@@ -84,17 +126,6 @@ export function refit(space: Space, kept: readonly number[], readers: readonly R
     }
     const dims = layer.weight.initializer?.dims ?? []
     layer.weight.initializer = Tensor.fromBytes('float32', dims, new Uint8Array(fromRows(layer, rows).buffer))
-    if (bias !== undefined && layer.bias !== undefined) {
-      const moved = bias.float32().map((value, index) => value + (shifts[index] ?? 0))
-      layer.bias.initializer = Tensor.fromBytes('float32', bias.dims, new Uint8Array(moved.buffer))
-    }
+    if (offset !== undefined) shift(offset, shifts)
   }
-}
-
-/** The bias of a layer where it is its own and has one element an output. */
-function biasOf({ bias, outputs, groups, node }: LinearLayer): Tensor | undefined {
-  const tensor = bias?.initializer
-  if (bias === undefined || tensor?.dataType !== 'float32' || !bias.isConstant) return undefined
-  if (bias.uses.length !== 1 || bias.isOutput || node.float('beta', 1) !== 1) return undefined
-  return tensor.size === outputs * groups ? tensor : undefined
 }

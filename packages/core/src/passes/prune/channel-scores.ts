@@ -1,4 +1,5 @@
 import { logSumExp, Moments } from '../../kernels/softmax-importance'
+import { linearLayer } from '../linear-layers'
 import { eachWeight } from './channel-cut'
 import type { Reader } from './channel-refit'
 import type { Space } from './channel-spaces'
@@ -25,13 +26,12 @@ export function normScores(space: Space): Float32Array {
 /** The share of each channel in the power of what its readers compute from single features. */
 export function powerScores(space: Space, readers: readonly Reader[]): Float32Array {
   const scores = new Float32Array(space.size)
-  for (const { layer, gram } of readers) {
+  for (const { node, gram } of readers) {
+    const layer = linearLayer(node)
+    if (layer === undefined || layer.features !== gram.features) continue
     const squares = gram.meanSquares()
     const run = layer.features / space.size
     const powers = new Float64Array(space.size)
-    const slice = space.slices.find(({ value, role }) => value === layer.weight && role === 'reads')
-    if (slice === undefined) continue
-    // Weights of one channel in the order of the tensor: the kernel positions of a convolution are its last axes.
     const norms = new Float64Array(layer.features)
     const tensor = layer.weight.initializer
     if (tensor === undefined) continue

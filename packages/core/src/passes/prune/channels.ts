@@ -4,7 +4,7 @@ import { logSumExp } from '../../kernels/softmax-importance'
 import { keepMatcher, nameMatcher } from '../keep'
 import type { Calibration, Skipped } from '../pass'
 import { cut } from './channel-cut'
-import { gramsOf, refit } from './channel-refit'
+import { observedSpaces, type Reader, refit } from './channel-refit'
 import { normScores, powerScores, softmaxScores, spreadOf } from './channel-scores'
 import { channelSpaces, type Space } from './channel-spaces'
 
@@ -39,18 +39,25 @@ export async function pruneChannels(
     }
   }
   const observed = options.reconstruct || options.criterion === 'wanda' ? calibration : undefined
-  const kept = options.scope === 'global' ? await keptOfAll(model, spaces, options, observed) : undefined
+  const all = options.scope === 'global' ? await keptOfAll(model, spaces, options, observed) : undefined
   let changed = 0
-  for (const space of spaces) {
-    // Observed one after the other: each sees what those before it have left.
-    const readers = observed === undefined ? undefined : await gramsOf(model, space, observed)
-    const own = kept?.get(space) ?? keptOf([space], [scoresOf(space, [space], options, readers)], options)[0]
-    if (own === undefined || own.length === space.size) continue
-    if (readers !== undefined && options.reconstruct) refit(space, own, readers)
-    cut(space, own)
+  for await (const { space, readers } of withReaders(model, spaces, observed)) {
+    const kept = all?.get(space) ?? keptOf([space], [scoresOf(space, [space], options, readers)], options)[0]
+    if (kept === undefined || kept.length === space.size) continue
+    if (options.reconstruct) refit(space, kept, readers)
+    cut(space, kept)
     changed++
   }
   return changed
+}
+
+async function* withReaders(
+  model: Model,
+  spaces: readonly Space[],
+  observed: Calibration | undefined,
+): AsyncIterable<{ readonly space: Space; readonly readers: readonly Reader[] }> {
+  if (observed !== undefined) yield* observedSpaces(model, spaces, observed)
+  else for (const space of spaces) yield { space, readers: [] }
 }
 
 const labelOf = (space: Space): string => space.slices[0]?.node.label ?? space.values[0]?.name ?? ''
@@ -63,17 +70,14 @@ function reasonToKeep(space: Space, keep: readonly string[]): string | undefined
     : undefined
 }
 
-type Readers = Awaited<ReturnType<typeof gramsOf>>
-
 function scoresOf(
   space: Space,
   scope: readonly Space[],
   { criterion, temperature, signed, reconstruct }: ChannelOptions,
-  readers: Readers | undefined,
+  readers: readonly Reader[],
 ): Float32Array {
   if (criterion === 'softmax') return softmaxScores(space, temperature * spreadOf(scope) || 1, signed)
-  const seen = readers !== undefined && readers.length > 0
-  if (seen && (reconstruct || criterion === 'wanda')) return powerScores(space, readers)
+  if (readers.length > 0 && (reconstruct || criterion === 'wanda')) return powerScores(space, readers)
   return normScores(space)
 }
 
@@ -84,8 +88,7 @@ async function keptOfAll(
   observed: Calibration | undefined,
 ): Promise<Map<Space, number[]>> {
   const scores: Float32Array[] = []
-  for (const space of spaces) {
-    const readers = observed === undefined ? undefined : await gramsOf(model, space, observed)
+  for await (const { space, readers } of withReaders(model, spaces, observed)) {
     const own = scoresOf(space, spaces, options, readers)
     // Shares in a space get the smaller the more channels it has; compared are multiples of the mean.
     scores.push(options.criterion === 'softmax' ? own : own.map((score) => score * space.size))

@@ -7,6 +7,7 @@ import { type Sparsity, settle, sparseGpt } from '../../kernels/sparse-gpt'
 import { layerGrams } from '../layer-grams'
 import type { LinearLayer } from '../linear-layers'
 import type { Calibration, Skipped } from '../pass'
+import { centered, offsetOf, shift } from './offset'
 import { gramOf, observable } from './reductions'
 import { fromRows, toRows } from './rows'
 import type { Target } from './targets'
@@ -51,9 +52,12 @@ interface Observable {
   readonly layer: LinearLayer
 }
 
-/** Targets that read the same value are observed together; of very many, neighbours too. */
+/**
+ * Targets that read the same value are observed together; of many, neighbours too: each stage runs all samples, and more
+ * of them make pruned models no better.
+ */
 function* stages(targets: readonly Target[], skipped: Skipped[]): Iterable<Observable[]> {
-  const MOST = 64
+  const MOST = 16
   const inputs = new Map<Value, Observable[]>()
   for (const target of targets) {
     const layer = observable(target)
@@ -75,14 +79,27 @@ function pruned(
   const rows = before.slice()
   const { features: n } = target.layout
   const perGroup = rows.length / grams.length
+  const offset =
+    layer.kind === 'ConvTranspose' || layer.input === target.node.outputs[0]
+      ? undefined
+      : offsetOf(layer.node, rows.length / n)
+  const shifts = new Float64Array(rows.length / n)
   for (const [group, observed] of grams.entries()) {
-    const { matrix, count } = gramOf(target, layer, observed)
-    if (count === 0) continue
+    const gram = gramOf(target, layer, observed)
+    if (gram.count === 0) continue
+    const matrix = offset === undefined ? gram.matrix : centered(gram)
     const part = rows.subarray(group * perGroup, (group + 1) * perGroup)
     const own = before.subarray(group * perGroup, (group + 1) * perGroup)
     sparseGpt(part, n, inverseUpperFactor(matrix, n, DAMPING), sparsity)
     settle(part, own, n, damped(matrix, n), ROUNDS)
+    for (let row = 0, at = 0; row < part.length / n; row++) {
+      let lost = 0
+      for (let k = 0; k < n; k++, at++)
+        lost += ((own[at] ?? 0) - (part[at] ?? 0)) * ((gram.sum[k] ?? 0) / gram.count)
+      shifts[(group * perGroup) / n + row] = lost
+    }
   }
+  if (offset !== undefined) shift(offset, shifts)
   return Float32Array.from(rows)
 }
 
