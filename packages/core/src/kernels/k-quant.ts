@@ -1,4 +1,5 @@
 import { type Grid, type Group, type Levels, level, middleOf, rangeOf, settle } from './levels'
+import { rangeGrid } from './range-grid'
 
 const STEPS = 20
 
@@ -48,7 +49,9 @@ function symmetricGrid(group: Group, most: number, middle: number, largest: numb
 function asymmetricGrid(group: Group, most: number, min: number, max: number, grid: Grid): void {
   const { data, start, count } = group
   const mean = meanMagnitude(group)
-  let least = Number.POSITIVE_INFINITY
+  // Where all weights are alike no line fits better than the range itself.
+  rangeGrid(group, { most, symmetric: false }, grid)
+  let least = weightedError(group, mean, grid.scale, grid.zero, most)
   for (let step = -1; step <= STEPS; step++) {
     // The first is the full range itself.
     const factor = (most + (step < 0 ? 0 : 0.1 * step - 1)) / (max - min)
@@ -87,7 +90,7 @@ function asymmetricGrid(group: Group, most: number, min: number, max: number, gr
 /** With the zero point rounded: what will be stored is what is compared. */
 function weightedError(group: Group, mean: number, scale: number, zero: number, most: number): number {
   const { data, start, count } = group
-  const factor = 1 / scale
+  const factor = scale === 0 ? 0 : 1 / scale
   let sum = 0
   for (let index = start; index < start + count; index++) {
     const value = data[index] as number

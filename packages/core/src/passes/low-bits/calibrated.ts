@@ -25,6 +25,35 @@ export async function calibrated(
       skipped.push({ node: plan.value.name, reason: `${layers}: its scales are those of mse` })
     } else if (layers !== undefined) weights.push(layers)
   }
+  const failed = (reason: string) => {
+    for (const { plan } of weights) skipped.push({ node: plan.value.name, reason })
+    return new Map<Plan, Prepared>()
+  }
+  try {
+    return await observed(model, weights, options, calibration)
+  } catch (cause) {
+    // An engine may refuse to show what is inside of graphs in graphs.
+    const outside = weights.filter(({ layers }) => layers.every(({ node }) => node.graph === model.graph))
+    const message = cause instanceof Error ? cause.message : String(cause)
+    const reason = `could not be observed, its scales are those of mse: ${message}`
+    if (outside.length === weights.length) return failed(reason)
+    const inside = weights.filter((each) => !outside.includes(each))
+    try {
+      const prepared = await observed(model, outside, options, calibration)
+      for (const { plan } of inside) skipped.push({ node: plan.value.name, reason })
+      return prepared
+    } catch {
+      return failed(reason)
+    }
+  }
+}
+
+async function observed(
+  model: Model,
+  weights: readonly WeightLayers[],
+  options: WeightOptions,
+  calibration: Calibration,
+): Promise<ReadonlyMap<Plan, Prepared>> {
   if (options.method === 'awq') return awq(model, weights, options, calibration)
   const prepared = new Map<Plan, Prepared>()
   for await (const found of weightGrams(model, weights, calibration)) {
