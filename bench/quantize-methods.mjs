@@ -122,7 +122,7 @@ for (const name of names) {
     // A method that fell back to another would stand under the wrong name.
     for (const { skipped } of results)
       for (const { node, reason } of skipped)
-        if (reason.includes('of mse')) throw new Error(`${node} ${reason}`)
+        if (reason.includes('those of k-quant')) throw new Error(`${node} ${reason}`)
     const variant = encodeModel(model)
     const seconds = (performance.now() - started) / 1000
     const sqnr = decibels(expected, await outputsOf(variant, feeds))

@@ -9,7 +9,7 @@ import type { Prepared } from './prepared'
 
 /**
  * Quantizes by gptq or awq the weights whose inputs the calibration data shows. Others, such as embeddings and recurrent
- * weights, aren't in the result: they get the scales of least squared error.
+ * weights, aren't in the result: they get the scales of k-quant.
  */
 export async function calibrated(
   model: Model,
@@ -22,7 +22,7 @@ export async function calibrated(
   for (const plan of plans) {
     const layers = layersOf(plan)
     if (typeof layers === 'string') {
-      skipped.push({ node: plan.value.name, reason: `${layers}: its scales are those of mse` })
+      skipped.push({ node: plan.value.name, reason: `${layers}: its scales are those of k-quant` })
     } else if (layers !== undefined) weights.push(layers)
   }
   const failed = (reason: string) => {
@@ -35,7 +35,7 @@ export async function calibrated(
     // An engine may refuse to show what is inside of graphs in graphs.
     const outside = weights.filter(({ layers }) => layers.every(({ node }) => node.graph === model.graph))
     const message = cause instanceof Error ? cause.message : String(cause)
-    const reason = `could not be observed, its scales are those of mse: ${message}`
+    const reason = `could not be observed, its scales are those of k-quant: ${message}`
     if (outside.length === weights.length) return failed(reason)
     const inside = weights.filter((each) => !outside.includes(each))
     try {
