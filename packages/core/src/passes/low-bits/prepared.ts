@@ -28,8 +28,8 @@ export function gridSearch({ scale, method }: WeightOptions): GridSearch {
 }
 
 /**
- * What gptq and awq do for weights whose inputs they don't know. On the language models of bench/quantize-methods.mjs,
- * tables lose 0.4 to 0.5 dB less by k-quant than by mse.
+ * What gptq and awq do for weights whose inputs they don't know. Between k-quant and mse the figures of
+ * bench/quantize-methods.mjs don't decide: which is ahead changes with the inputs and with zero points.
  */
 const withoutData = (options: WeightOptions): WeightOptions =>
   options.method === 'gptq' || options.method === 'awq' ? { ...options, method: 'k-quant' } : options
