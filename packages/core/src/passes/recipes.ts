@@ -24,13 +24,31 @@ const int8 = (options: Readonly<Record<string, unknown>>): readonly Step[] => [
 ]
 
 /**
+ * Layers that compute in integers. Their weights must be their own: through a Transpose of another one they would be no
+ * constants. What computes in float32 (embeddings, recurrent and depthwise layers) is stored in int8 or float16.
+ */
+const computing = (...steps: readonly Step[]): readonly Step[] => [
+  ...cleaning.map((step) =>
+    step.pass === 'dedupe-initializers' ? { ...step, options: { transposed: false } } : step,
+  ),
+  { pass: 'fuse-batch-norm' },
+  { pass: 'upgrade-opset', options: { to: 13 } },
+  ...steps,
+  { pass: 'quantize-weights' },
+  { pass: 'float16', options: { mode: 'storage' } },
+  strip,
+]
+
+/**
  * Named arrays of passes: what a build may make of a model, from the most exact to the smallest. `int8-spared` leaves the
  * weights that add most noise for their bytes in float16: on PP-OCR detection 16 % more bytes than `int8` and 10 dB less
- * noise (test/passes-models.test.ts).
+ * noise (test/passes-models.test.ts). `int8-dynamic` and `int8-static` compute in integers; the latter needs calibration.
  */
 export const recipes: ReadonlyMap<string, readonly Step[]> = new Map([
   ['float32', [...cleaning, strip]],
   ['float16', [...cleaning, { pass: 'float16', options: { mode: 'storage' } }, strip]],
   ['int8-spared', int8({ spare: 0.2 })],
   ['int8', int8({})],
+  ['int8-dynamic', computing({ pass: 'quantize-dynamic' })],
+  ['int8-static', computing({ pass: 'quantize-static' })],
 ])

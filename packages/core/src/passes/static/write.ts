@@ -28,6 +28,9 @@ const BIAS_LIMIT = 2 ** 30
  * Puts QuantizeLinear and DequantizeLinear where the plan has values, weights and biases in integers. Between two integer
  * operators there is one pair, which onnxruntime takes apart again to make one integer operator of DequantizeLinear,
  * operator, QuantizeLinear.
+ *
+ * In branches and loops the operators lose their names: onnxruntime gives the fused one the same name, looks at it before
+ * the first is gone, and refuses the model for "two nodes with same node name" (1.30, silero VAD v5).
  */
 export class QdqWriter {
   readonly #model: Model
@@ -55,6 +58,7 @@ export class QdqWriter {
 
   write(): void {
     const { layers, given, readers } = this.#plan
+    for (const node of readers.keys()) if (node.graph.owner !== undefined) node.name = ''
     // Before activations move: layers know their inputs by the values of the source.
     for (const layer of layers.values()) this.#writeWeights(layer)
     for (const [graph, values] of this.#floatsRead()) {
