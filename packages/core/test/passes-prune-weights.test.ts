@@ -81,7 +81,11 @@ describe('prune-weights, single weights', () => {
   it('takes half of the weights of every layer, the smallest', async () => {
     const model = everyKind()
     const before = new Map(layers.map((name) => [name, data(model, name)]))
-    expect(await run(model, 'prune-weights')).toMatchObject({ changed: 8, skipped: [] })
+    expect(await run(model, 'prune-weights')).toMatchObject({
+      changed: 7,
+      skipped: [{ node: 'depthwise', reason: 'is depthwise, 9 weights an output' }],
+    })
+    before.delete('depthwise')
     for (const [name, source] of before) {
       const pruned = data(model, name)
       const cut = [...source].map(Math.abs).sort((a, b) => a - b)[source.length / 2]!
@@ -92,7 +96,7 @@ describe('prune-weights, single weights', () => {
   it('computes what the source does with its weights masked, in both engines', async () => {
     const model = everyKind()
     const masked = everyKind()
-    for (const name of layers) {
+    for (const name of layers.filter((each) => each !== 'depthwise')) {
       for (const graph of masked.graphs()) {
         const value = graph.find(name)
         if (value?.graph !== graph) continue
@@ -198,10 +202,12 @@ describe('prune-weights, single weights', () => {
     expect(tensor.bytes()).toEqual(tensor.bytes())
   })
 
-  it('is written as it is read', async () => {
+  it('writes zeros where weights were', async () => {
     const model = everyKind()
     await run(model, 'prune-weights')
-    await expect(printModel(model)).toMatchFileSnapshot('golden/passes/prune-weights.txt')
+    await expect(printModel(readModel(encodeModel(model)))).toMatchFileSnapshot(
+      'golden/passes/prune-weights.txt',
+    )
   })
 })
 

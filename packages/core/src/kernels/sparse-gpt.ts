@@ -64,6 +64,7 @@ function takeOut(values: Float64Array, n: number, upper: Float64Array, j: number
  * @param rows [count, n], changed in place
  * @param target what the rows were
  * @param hessian [n, n], damped as `upper` was
+ * @param rounds at most so many; a row is done where a round gains no more than a thousandth of what the first did
  */
 export function settle(
   rows: Float64Array,
@@ -83,14 +84,20 @@ export function settle(
       for (let j = 0; j < n; j++)
         gradient[j] = (gradient[j] as number) + difference * (hessian[k * n + j] as number)
     }
+    let first = 0
     for (let round = 0; round < rounds; round++) {
+      let gain = 0
       for (let j = 0; j < n; j++) {
         if (rows[at + j] === 0) continue
         const step = (gradient[j] as number) / (hessian[j * n + j] as number)
+        if (step === 0) continue
+        gain += step * (gradient[j] as number)
         rows[at + j] = (rows[at + j] as number) + step
         for (let k = 0; k < n; k++)
           gradient[k] = (gradient[k] as number) - step * (hessian[j * n + k] as number)
       }
+      if (round === 0) first = gain
+      if (gain <= first * 1e-3) break
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Model } from '../graph/model'
+import type { Node } from '../graph/node'
 import { Tensor } from '../graph/tensor'
 import type { Sparsity } from '../kernels/sparse-gpt'
 import { between, definePass, type PassContext, type PassResult, type Skipped } from './pass'
@@ -102,10 +103,10 @@ async function prune(model: Model, options: Options, { calibration }: PassContex
   const found = pruneTargets(model, options.keep, skipped)
   const block = blockPattern(pattern)
   const targets = found.targets.filter((target) => {
-    if (block === undefined || target.layout.features >= block.m) return true
-    const reason = `its rows of ${target.layout.features} have no ${block.m} neighbours`
-    skipped.push({ node: target.value.name, reason })
-    return false
+    const reason =
+      options.scope === 'layer' || block !== undefined ? tooShort(target, block?.m ?? 0) : undefined
+    if (reason !== undefined) skipped.push({ node: target.value.name, reason })
+    return reason === undefined
   })
   const scopes = (options.scope === 'global' ? [targets] : targets.map((target) => [target])).map((scoped) =>
     scopeOf(scoped, found, options),
@@ -145,6 +146,23 @@ async function prune(model: Model, options: Options, { calibration }: PassContex
     })
   }
   return { changed: changing.size, skipped }
+}
+
+/**
+ * Outputs of a depthwise convolution have a handful of weights each, which hold little of the file and much of the result.
+ * Compared with all layers they may lose what is unimportant; a share of their own would be taken from the outputs of
+ * smallest scale, whole.
+ */
+function tooShort({ node, layout }: Target, block: number): string | undefined {
+  const { features } = layout
+  if (/^Conv/.test(node.opType) && node.int('group', 1) > 1 && features === kernelSize(node))
+    return `is depthwise, ${features} weights an output`
+  return features < block ? `its rows of ${features} have no ${block} neighbours` : undefined
+}
+
+function kernelSize(node: Node): number {
+  const dims = node.inputs[1]?.initializer?.dims ?? []
+  return node.opType === 'Conv' ? dims.slice(2).reduce((size, dim) => size * dim, 1) : 1
 }
 
 function copyOfRows({ tensor, layout }: Target): Float32Array {

@@ -8,6 +8,7 @@ import { layerGrams } from '../layer-grams'
 import { fromRows, type LinearLayer, linearLayer, weightRows } from '../linear-layers'
 import type { Calibration } from '../pass'
 import type { Space } from './channel-spaces'
+import { dampingFor } from './damping'
 import { offsetOf, shift } from './offset'
 
 /** A layer that reads the channels, and the second moments of what it reads. */
@@ -66,9 +67,6 @@ function* stages(spaces: readonly Space[]): Iterable<Space[]> {
   if (stage.length > 0) yield stage
 }
 
-/** Share of the mean of the diagonal by which weights are held where they were. */
-const DAMPING = 0.01
-
 /**
  * Lets the layers that read the channels make up for those that will be cut: least squares between what they computed
  * and what they compute from the kept ones, means taken out where there is a bias to hold them (He et al. 2017, "Channel
@@ -92,7 +90,8 @@ export function refit(space: Space, kept: readonly number[], readers: readonly R
     const normal = new Float64Array(size * size)
     let mean = 0
     for (let i = 0; i < n; i++) mean += moment(i, i) / n
-    const damping = DAMPING * (mean || 1)
+    // Holds weights where they were, where the samples say little.
+    const damping = dampingFor(gram) * (mean || 1)
     for (const [i, a] of places.entries()) {
       for (const [j, b] of places.entries()) normal[i * size + j] = moment(a, b) + (i === j ? damping : 0)
     }

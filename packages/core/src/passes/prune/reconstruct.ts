@@ -7,14 +7,14 @@ import { type Sparsity, settle, sparseGpt } from '../../kernels/sparse-gpt'
 import { layerGrams } from '../layer-grams'
 import type { LinearLayer } from '../linear-layers'
 import type { Calibration, Skipped } from '../pass'
+import { dampingFor } from './damping'
 import { centered, offsetOf, shift } from './offset'
 import { gramOf, observable } from './reductions'
 import { fromRows, toRows } from './rows'
 import type { Target } from './targets'
 
-/** Share of the mean of the Hessian's diagonal that is added to the diagonal. */
-const DAMPING = 0.01
-const ROUNDS = 8
+/** Most rounds of coordinate descent after SparseGPT. */
+const ROUNDS = 25
 
 /**
  * Prunes targets one after the other, each from what it reads now that those before it are pruned, and lets the weights
@@ -90,8 +90,9 @@ function pruned(
     const matrix = offset === undefined ? gram.matrix : centered(gram)
     const part = rows.subarray(group * perGroup, (group + 1) * perGroup)
     const own = before.subarray(group * perGroup, (group + 1) * perGroup)
-    sparseGpt(part, n, inverseUpperFactor(matrix, n, DAMPING), sparsity)
-    settle(part, own, n, damped(matrix, n), ROUNDS)
+    const damping = dampingFor(gram)
+    sparseGpt(part, n, inverseUpperFactor(matrix, n, damping), sparsity)
+    settle(part, own, n, damped(matrix, n, damping), ROUNDS)
     for (let row = 0, at = 0; row < part.length / n; row++) {
       let lost = 0
       for (let k = 0; k < n; k++, at++)
@@ -103,10 +104,10 @@ function pruned(
   return Float32Array.from(rows)
 }
 
-function damped(matrix: Float64Array, n: number): Float64Array {
+function damped(matrix: Float64Array, n: number, share: number): Float64Array {
   let mean = 0
   for (let i = 0; i < n; i++) mean += (matrix[i * n + i] ?? 0) / n
   const result = matrix.slice()
-  for (let i = 0; i < n; i++) result[i * n + i] = (matrix[i * n + i] ?? 0) + DAMPING * (mean || 1)
+  for (let i = 0; i < n; i++) result[i * n + i] = (matrix[i * n + i] ?? 0) + share * (mean || 1)
   return result
 }
