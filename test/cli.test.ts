@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { readModel } from '@unplugin-onnx/core'
+import { passes, readModel } from '@unplugin-onnx/core'
 import { InferenceSession } from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { modelFile } from './apps'
@@ -229,10 +229,47 @@ describe('transform', () => {
     expect([status, stderr]).toEqual([0, ''])
   })
 
-  it('lists the registry of passes with the defaults of their options', () => {
-    expect(run('transform', '--list').stdout).toMatch(/^quantize-weights +\{"bits":8/m)
-    expect(json(run('transform', '--list', '--json').stdout)).toContainEqual(
-      expect.objectContaining({ name: 'fold-constants', version: expect.any(Number) }),
+  it('lists what each pass does, its options with defaults and values, and where its method comes from', () => {
+    const { stdout } = run('transform', '--list')
+    for (const [name, pass] of passes) {
+      const section = stdout.slice(stdout.indexOf(`${name}\n`)).split('\n\n')[0]
+      const words = section?.replace(/\s+/g, ' ')
+      expect(words).toContain(pass.summary)
+      expect(words).toContain(`Source: ${pass.source}`)
+      for (const [option, fallback] of Object.entries(pass.options)) {
+        expect(section).toMatch(new RegExp(`^    ${option} `, 'm'))
+        expect(section).toContain(JSON.stringify(fallback))
+        for (const word of pass.describe[option]!.split(' ')) expect(words).toContain(word)
+      }
+    }
+    const values = stdout.replace(/\s+/g, ' ')
+    expect(values).toContain('("rtn", "mse", "hqq", "k-quant", "gptq", "awq")')
+    expect(values).toContain('(7 to 21)')
+    expect(stdout.split('\n').filter((line) => line.length > 100)).toEqual([])
+  })
+
+  it('lists the same as JSON', () => {
+    const listed = json(run('transform', '--list', '--json').stdout) as { name: string }[]
+    expect(listed.map(({ name }) => name)).toEqual([...passes.keys()])
+    expect(listed).toContainEqual({
+      name: 'dedupe-initializers',
+      version: expect.any(Number),
+      summary: expect.stringMatching(/\.$/),
+      source: expect.any(String),
+      options: {
+        minBytes: { default: 64, description: expect.any(String) },
+        transposed: { default: true, description: expect.any(String) },
+      },
+    })
+    expect(listed).toContainEqual(
+      expect.objectContaining({
+        name: 'quantize-static',
+        needs: 'calibration',
+        options: expect.objectContaining({
+          percentile: expect.objectContaining({ expects: 'a number from 50 to 100' }),
+          weights: expect.objectContaining({ default: 'int8', choices: ['int8', 'uint8'] }),
+        }),
+      }),
     )
   })
 

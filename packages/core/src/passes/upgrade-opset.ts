@@ -36,7 +36,7 @@ export const upgradeOpset = definePass({
     to: NEWEST,
   },
   describe: {
-    to: 'the opset to reach, 7 to 21',
+    to: 'the opset to reach',
   },
   fidelity: 90,
   choices: { to: Array.from({ length: NEWEST - OLDEST + 1 }, (_, index) => OLDEST + index) },

@@ -1,8 +1,9 @@
 import { basename } from 'node:path'
 import { type EngineName, transform } from '@unplugin-onnx/build'
-import { passes, recipes, type Step } from '@unplugin-onnx/core'
+import { recipes, type Step } from '@unplugin-onnx/core'
 import { Command, Option } from 'commander'
 import { step } from './arguments'
+import { listPasses } from './list-passes'
 import { saveModel, withModel } from './model-file'
 import { print } from './report'
 import { bytes as shown } from './units'
@@ -34,7 +35,7 @@ export const transformCommand = (): Command =>
         .choices(['wasm', 'node'])
         .default('wasm'),
     )
-    .option('-l, --list', 'list the passes and their options')
+    .option('-l, --list', 'list the passes: options, defaults, and where each method comes from')
     .option('--json', 'print JSON')
     .action(async (file: string | undefined, flags: Flags, command: Command) => {
       if (flags.list) return listPasses(flags.json === true)
@@ -47,18 +48,6 @@ export const transformCommand = (): Command =>
         )
       await transformFile(file, flags.out, steps, flags)
     })
-
-function listPasses(json: boolean): void {
-  const all = [...passes.values()].map(({ name, version, options }) => ({ name, version, options }))
-  if (json) {
-    print(all)
-    return
-  }
-  for (const { name, options } of all) {
-    const defaults = Object.keys(options).length === 0 ? '' : `  ${JSON.stringify(options)}`
-    process.stdout.write(`${name}${defaults}\n`)
-  }
-}
 
 async function transformFile(
   file: string,
