@@ -26,18 +26,35 @@ describe('docs/errors.md', () => {
 })
 
 describe('docs/passes.md', () => {
-  it('has a section for every pass, with every option of it', () => {
-    const sections = new Map(
-      read('docs/passes.md')
-        .split(/^## /m)
-        .slice(1)
-        .map((section) => [section.split('\n')[0]?.trim(), section]),
+  const sections = new Map(
+    read('docs/passes.md')
+      .split(/^## /m)
+      .slice(1)
+      .map((section) => [section.split('\n')[0]?.trim(), section]),
+  )
+  /** As the tables write it: JSON, with single quotes around strings. */
+  const written = (value: unknown): string =>
+    typeof value === 'string'
+      ? `'${value}'`
+      : Array.isArray(value)
+        ? `[${value.map(written).join(', ')}]`
+        : JSON.stringify(value)
+
+  it.each([...passes])('has a section for %s, with its options and their defaults', (name, pass) => {
+    expect([...sections.keys()]).toContain(name)
+    const table = /^\| option \| default \| what \|\n\|[-|]+\|\n((?:\|.*\n)*)/m.exec(sections.get(name) ?? '')
+    const rows = [...(table?.[1] ?? '').matchAll(/^\| `(\w+)` \| `(.+?)` \| .+ \|$/gm)].map(
+      ([, ...cells]) => cells,
     )
-    for (const [name, pass] of passes) {
-      expect([...sections.keys()]).toContain(name)
-      for (const option of Object.keys(pass.options))
-        expect(sections.get(name), name).toContain(`\`${option}\``)
-    }
+    const expected = Object.entries(pass.options).map(([option, value]) => [option, written(value)])
+    expect(rows).toEqual(expected)
+  })
+
+  it('has no section for a pass that there is not', () => {
+    const others = ['Recipes', 'How the planner chooses']
+    expect(
+      [...sections.keys()].filter((name) => !passes.has(name ?? '') && !others.includes(name ?? '')),
+    ).toEqual([])
   })
 
   it('names every recipe', () => {
