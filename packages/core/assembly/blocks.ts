@@ -159,6 +159,31 @@ export function quantizeBlocks(
   }
 }
 
+/** Four rows of four columns to nibbles: bytes 0 to 3 hold rows 0 and 1, bytes 8 to 11 rows 2 and 3. */
+// @ts-expect-error: decorator
+@inline
+function nibbles(at: usize, stride: usize, factor: v128, shift: v128, half: v128, fifteen: v128): v128 {
+  const first = i16x8.narrow_i32x4_s(
+    integers(at, factor, shift, half),
+    integers(at + stride, factor, shift, half),
+  )
+  const last = i16x8.narrow_i32x4_s(
+    integers(at + 2 * stride, factor, shift, half),
+    integers(at + 3 * stride, factor, shift, half),
+  )
+  const bytes = i8x16.min_u(i8x16.narrow_i16x8_u(first, last), fifteen)
+  return v128.or(bytes, i64x2.shr_u(bytes, 28))
+}
+
+/** Eight rows of four columns to four bytes of each column. */
+// @ts-expect-error: decorator
+@inline
+function eight(at: usize, stride: usize, factor: v128, shift: v128, half: v128, fifteen: v128): v128 {
+  const first = nibbles(at, stride, factor, shift, half, fifteen)
+  const last = nibbles(at + 4 * stride, stride, factor, shift, half, fifteen)
+  return i8x16.shuffle(first, last, 0, 8, 16, 24, 1, 9, 17, 25, 2, 10, 18, 26, 3, 11, 19, 27)
+}
+
 /**
  * One block in each of `columns` columns, a multiple of 4, from `size` rows that lie `stride` bytes apart. The packed
  * bytes of a column are neighbours.
@@ -178,6 +203,7 @@ export function quantizeColumns(
   const each = 32 / bits
   const largest = i32x4.splat((1 << bits) - 1)
   const half = f32x4.splat(load<f32>(CONSTANTS))
+  const fifteen = v128.load_splat<i32>(CONSTANTS, 4)
   for (let column = 0; column < columns; column += 4) {
     if (mode == SYMMETRIC || mode == ASYMMETRIC) {
       let low = f32x4.splat(0)
@@ -200,7 +226,27 @@ export function quantizeColumns(
       i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(zeroPoints))),
     )
     let at = source
-    for (let word: usize = 0; word < width; word += 4) {
+    let word: usize = 0
+    if (bits == 4) {
+      // 32 rows to 16 bytes of each of four columns.
+      for (; word + 16 <= width; word += 16) {
+        const a = eight(at, stride, factor, shift, half, fifteen)
+        const b = eight(at + 8 * stride, stride, factor, shift, half, fifteen)
+        const c = eight(at + 16 * stride, stride, factor, shift, half, fifteen)
+        const d = eight(at + 24 * stride, stride, factor, shift, half, fifteen)
+        at += 32 * stride
+        const ab = i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
+        const cd = i8x16.shuffle(c, d, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
+        const ba = i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
+        const dc = i8x16.shuffle(c, d, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
+        const to = target + word
+        v128.store(to, i8x16.shuffle(ab, cd, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
+        v128.store(to + width, i8x16.shuffle(ab, cd, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+        v128.store(to + 2 * width, i8x16.shuffle(ba, dc, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
+        v128.store(to + 3 * width, i8x16.shuffle(ba, dc, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+      }
+    }
+    for (; word < width; word += 4) {
       let packed = i32x4.splat(0)
       for (let index = 0; index < each; index++) {
         const whole = integers(at, factor, shift, half)

@@ -133,6 +133,71 @@ function one(source: usize, target: usize, factor: f64): void {
   store<i8>(target, <i8>(<i32>reinterpret<i64>(clamped + ROUND)))
 }
 
+/**
+ * For the quick way in float32: the ends where values saturate, 1.5 * 2^23, how far from an integer a value may be so
+ * that its error of at most 2^-16 can't make it another one, and masks.
+ */
+const QUICK = memory.data<f32>([128, -128, 12582912, 0.499969482421875])
+const QUICK_BITS = memory.data<i32>([0x7fffffff, 0x4b400000, 0x81818181])
+
+/** Factors that float32 holds with all its bits. */
+const LEAST_FACTOR: f64 = 7.52316384526264e-37
+const MOST_FACTOR: f64 = 8.507059173023462e+37
+
+// @ts-expect-error: decorator
+@inline
+function scaled(source: usize, factor: v128, most: v128, least: v128): v128 {
+  return f32x4.pmax(least, f32x4.pmin(most, f32x4.mul(v128.load(source), factor)))
+}
+
+// @ts-expect-error: decorator
+@inline
+function distance(value: v128, moved: v128, magic: v128, mask: v128): v128 {
+  return v128.and(f32x4.sub(value, f32x4.sub(moved, magic)), mask)
+}
+
+/**
+ * Sixteen values in float32, which is exact enough unless one of them lies next to the middle between two integers.
+ * @returns whether that was so, and nothing was written
+ */
+// @ts-expect-error: decorator
+@inline
+function quick(source: usize, target: usize, first: v128, second: v128, third: v128, fourth: v128): bool {
+  const most = v128.load_splat<f32>(QUICK)
+  const least = v128.load_splat<f32>(QUICK, 4)
+  const magic = v128.load_splat<f32>(QUICK, 8)
+  const limit = v128.load_splat<f32>(QUICK, 12)
+  const mask = v128.load_splat<i32>(QUICK_BITS)
+  const a = scaled(source, first, most, least)
+  const b = scaled(source + 16, second, most, least)
+  const c = scaled(source + 32, third, most, least)
+  const d = scaled(source + 48, fourth, most, least)
+  const w = f32x4.add(a, magic)
+  const x = f32x4.add(b, magic)
+  const y = f32x4.add(c, magic)
+  const z = f32x4.add(d, magic)
+  const farthest = f32x4.pmax(
+    f32x4.pmax(distance(a, w, magic, mask), distance(b, x, magic, mask)),
+    f32x4.pmax(distance(c, y, magic, mask), distance(d, z, magic, mask)),
+  )
+  if (v128.any_true(f32x4.gt(farthest, limit))) return true
+  const base = v128.load_splat<i32>(QUICK_BITS, 4)
+  const low = i16x8.narrow_i32x4_s(i32x4.sub(w, base), i32x4.sub(x, base))
+  const high = i16x8.narrow_i32x4_s(i32x4.sub(y, base), i32x4.sub(z, base))
+  v128.store(target, i8x16.max_s(i8x16.narrow_i16x8_s(low, high), v128.load_splat<i32>(QUICK_BITS, 8)))
+  return false
+}
+
+/** Sixteen values with one factor, exactly. */
+function exactly(source: usize, target: usize, scalar: f64): void {
+  const most = f64x2.splat(127)
+  const least = f64x2.splat(-127)
+  const round = f64x2.splat(ROUND)
+  const factor = f64x2.splat(scalar)
+  for (let index: usize = 0; index < 16; index += 4)
+    four(source + (index << 2), target + index, factor, most, least, round)
+}
+
 /** Groups of `inner` neighbours with one factor (float64) each. */
 export function int8Groups(source: usize, target: usize, factors: usize, groups: i32, inner: i32): void {
   const most = v128.load_splat<f64>(CONSTANTS)
@@ -143,16 +208,10 @@ export function int8Groups(source: usize, target: usize, factors: usize, groups:
     const factor = f64x2.splat(scalar)
     const end = source + ((<usize>inner) << 2)
     const next = target + inner
+    const single = f32x4.splat(<f32>scalar)
+    const fits = scalar >= LEAST_FACTOR && scalar <= MOST_FACTOR
     for (; source + 64 <= end; source += 64) {
-      const first = i16x8.narrow_i32x4_s(
-        integers(v128.load(source), factor, factor, most, least, round),
-        integers(v128.load(source, 16), factor, factor, most, least, round),
-      )
-      const last = i16x8.narrow_i32x4_s(
-        integers(v128.load(source, 32), factor, factor, most, least, round),
-        integers(v128.load(source, 48), factor, factor, most, least, round),
-      )
-      v128.store(target, i8x16.narrow_i16x8_s(first, last))
+      if (!fits || quick(source, target, single, single, single, single)) exactly(source, target, scalar)
       target += 16
     }
     for (; source + 16 <= end; source += 16) {
@@ -169,33 +228,37 @@ export function int8Groups(source: usize, target: usize, factors: usize, groups:
   }
 }
 
-/** Rows of columns with a factor (float64) for each column. */
-export function int8Columns(source: usize, target: usize, factors: usize, rows: i32, columns: i32): void {
-  const most = v128.load_splat<f64>(CONSTANTS)
-  const least = v128.load_splat<f64>(CONSTANTS, 8)
-  const round = v128.load_splat<f64>(CONSTANTS, 16)
+/**
+ * Rows of columns with a factor for each column.
+ * @param factors float64
+ * @param singles the same in float32; 0 where float32 doesn't hold them, so that all are done exactly
+ */
+export function int8Columns(
+  source: usize,
+  target: usize,
+  factors: usize,
+  singles: usize,
+  rows: i32,
+  columns: i32,
+): void {
   for (let row = 0; row < rows; row++) {
-    let factor = factors
-    let column = 0
-    for (; column + 16 <= columns; column += 16) {
-      const first = i16x8.narrow_i32x4_s(
-        integers(v128.load(source), v128.load(factor), v128.load(factor, 16), most, least, round),
-        integers(v128.load(source, 16), v128.load(factor, 32), v128.load(factor, 48), most, least, round),
-      )
-      const last = i16x8.narrow_i32x4_s(
-        integers(v128.load(source, 32), v128.load(factor, 64), v128.load(factor, 80), most, least, round),
-        integers(v128.load(source, 48), v128.load(factor, 96), v128.load(factor, 112), most, least, round),
-      )
-      v128.store(target, i8x16.narrow_i16x8_s(first, last))
+    let column: usize = 0
+    for (; column + 16 <= <usize>columns; column += 16) {
+      const at = singles + (column << 2)
+      if (
+        singles == 0 ||
+        quick(source, target, v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48))
+      ) {
+        for (let index: usize = 0; index < 16; index++)
+          one(source + (index << 2), target + index, load<f64>(factors + ((column + index) << 3)))
+      }
       source += 64
       target += 16
-      factor += 128
     }
-    for (; column < columns; column++) {
-      one(source, target, load<f64>(factor))
+    for (; column < <usize>columns; column++) {
+      one(source, target, load<f64>(factors + (column << 3)))
       source += 4
       target += 1
-      factor += 8
     }
   }
 }

@@ -143,7 +143,8 @@ function quantizeColumns(
   quantizer: Quantizer,
 ): void {
   const { blocks, blockBytes, packed, mode } = quantizer
-  const most = Math.max(4, Math.floor(CHUNK / blockSize) & ~3)
+  // Twice the chunk of others: short pieces of rows would cost more to copy than to quantize.
+  const most = Math.floor((2 * CHUNK) / blockSize) & ~3
   const source = new Float32Array(simd.memory, SOURCE, blockSize * (most + PADDING))
   const target = new Int32Array(simd.memory, TARGET, CHUNK / 4)
   const words = new Int32Array(packed.buffer)

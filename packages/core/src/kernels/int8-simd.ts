@@ -1,6 +1,9 @@
 import type { ChannelLayout } from './int8'
 import { CHUNK, PARAMETERS, type Simd, SOURCE, TARGET } from './simd'
 
+/** Where factors lie in float32, behind those in float64. */
+const SINGLES = PARAMETERS + 8 * CHUNK
+
 /** Raises `maxima` to the bits of each channel's largest magnitude. */
 export function absMaxSimd(simd: Simd, data: Float32Array, layout: ChannelLayout, maxima: Int32Array): void {
   const source = new Float32Array(simd.memory, SOURCE, CHUNK)
@@ -34,13 +37,16 @@ export function quantizeInt8Simd(
   const source = new Float32Array(simd.memory, SOURCE, CHUNK)
   const target = new Int8Array(simd.memory, TARGET, CHUNK)
   const current = new Float64Array(simd.memory, PARAMETERS, CHUNK)
+  const singles = new Float32Array(simd.memory, SINGLES, CHUNK)
+  const fit = factors.every((factor) => factor >= 2 ** -120 && factor <= 2 ** 126)
   eachChunk(layout, {
     channels(from, to) {
       current.set(factors.subarray(from, to))
+      if (layout.inner === 1) singles.set(factors.subarray(from, to))
     },
     columns(start, rows, columns) {
       source.set(data.subarray(start, start + rows * columns))
-      simd.int8Columns(SOURCE, TARGET, PARAMETERS, rows, columns)
+      simd.int8Columns(SOURCE, TARGET, PARAMETERS, fit ? SINGLES : 0, rows, columns)
       quantized.set(target.subarray(0, rows * columns), start)
     },
     groups(start, groups, inner) {

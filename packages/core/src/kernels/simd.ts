@@ -7,7 +7,14 @@ export interface Kernels {
   absMaxGroups(source: number, maxima: number, groups: number, inner: number): void
   absMaxColumns(source: number, maxima: number, rows: number, columns: number): void
   int8Groups(source: number, target: number, factors: number, groups: number, inner: number): void
-  int8Columns(source: number, target: number, factors: number, rows: number, columns: number): void
+  int8Columns(
+    source: number,
+    target: number,
+    factors: number,
+    singles: number,
+    rows: number,
+    columns: number,
+  ): void
   squares(source: number, sums: number, count: number): void
   toFloat16(source: number, target: number, count: number): void
   fromFloat16(source: number, target: number, count: number): void
@@ -43,7 +50,7 @@ export interface Simd extends Kernels {
   readonly memory: ArrayBuffer
 }
 
-/** Places in the memory, in bytes. Scales, factors, maxima: at most 8 bytes for each element of a chunk. */
+/** Places in the memory, in bytes. Scales, factors, maxima: at most 12 bytes for each element of a chunk. */
 export const PARAMETERS = 0x10000
 export const SOURCE = 0x40000
 export const TARGET = 0x70000
