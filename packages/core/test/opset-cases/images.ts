@@ -93,7 +93,7 @@ export const images: Cases = {
     shape: [1, 1, 5, 7],
     make: (g, x) => {
       const empty = g.addInitializer('empty', floats([0], []))
-      const scales = g.addInitializer('scales', floats([4], [1, 1, 0.7, 2.2]))
+      const scales = g.addInitializer('scales', floats([4], [1, 1, 0.5, 2.2]))
       return add(g, 'Resize', [x, empty, scales], 'y', {
         coordinate_transformation_mode: text('tf_half_pixel_for_nn'),
         nearest_mode: text('floor'),
