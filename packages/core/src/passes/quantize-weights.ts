@@ -37,6 +37,8 @@ export const quantizeWeights = definePass({
     format: 'auto',
     /** Names of weights, or of nodes whose weights, stay as they are. */
     keep: [],
+    /** Only weights that no other operators than these read; none: all. */
+    operators: [],
     /** Weights with fewer elements stay. */
     minElements: 256,
     /**
@@ -55,6 +57,7 @@ export const quantizeWeights = definePass({
     format:
       "operator that gives the weights back; 'auto' takes MatMulNBits and GatherBlockQuantized for blocks",
     keep: 'names of weights, or of nodes whose weights, stay; * for any characters',
+    operators: 'only weights that no other operators than these read; none: all',
     minElements: 'weights with fewer elements stay',
     spare:
       'share of the weights, 0 to 1, that may stay to save accuracy: those with the most rounding noise for their size',

@@ -40,6 +40,29 @@ const computing = (...steps: readonly Step[]): readonly Step[] => [
 ]
 
 /**
+ * Matrices at 4 bits in blocks of 32, which MatMulNBits multiplies with as they are; all other weights at 8 bits: small
+ * layers, tables and convolutions lose more by 4 bits than they save.
+ */
+const int4: readonly Step[] = [
+  ...cleaning,
+  { pass: 'upgrade-opset' },
+  {
+    pass: 'quantize-weights',
+    options: {
+      bits: 4,
+      granularity: 'block',
+      symmetric: false,
+      method: 'mse',
+      format: 'nbits',
+      operators: ['MatMul', 'Gemm'],
+    },
+  },
+  { pass: 'quantize-weights' },
+  { pass: 'float16', options: { mode: 'storage' } },
+  strip,
+]
+
+/**
  * Named arrays of passes: what a build may make of a model, from the most exact to the smallest. `int8-spared` leaves the
  * weights that add most noise for their bytes in float16: on PP-OCR detection 16 % more bytes than `int8` and 10 dB less
  * noise (test/passes-models.test.ts). `int8-dynamic` and `int8-static` compute in integers; the latter needs calibration.
@@ -49,6 +72,7 @@ export const recipes: ReadonlyMap<string, readonly Step[]> = new Map([
   ['float16', [...cleaning, { pass: 'float16', options: { mode: 'storage' } }, strip]],
   ['int8-spared', int8({ spare: 0.2 })],
   ['int8', int8({})],
+  ['int4', int4],
   ['int8-dynamic', computing({ pass: 'quantize-dynamic' })],
   ['int8-static', computing({ pass: 'quantize-static' })],
 ])

@@ -8,6 +8,7 @@ export interface WeightOptions {
   readonly method: 'rtn' | 'mse' | 'hqq' | 'k-quant' | 'gptq' | 'awq'
   readonly format: 'auto' | 'dequantize' | 'nbits'
   readonly keep: readonly string[]
+  readonly operators: readonly string[]
   readonly minElements: number
   readonly spare: number
 }

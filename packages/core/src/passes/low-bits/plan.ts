@@ -40,6 +40,10 @@ export interface Int8Plan {
 /** What dequantizes is no weight any more; its scales and zero points never were. */
 const dequantizers = new Set(['DequantizeLinear', 'MatMulNBits', 'GatherBlockQuantized', 'QuantizeLinear'])
 
+/** Whether operators that aren't listed read a weight. */
+const others = (value: Value, operators: readonly string[]): boolean =>
+  operators.length > 0 && value.uses.some(({ node }) => !operators.includes(node.opType))
+
 /** Weights that can be quantized as the options say. A tensor's data is read, one at a time, and not kept. */
 export function plansFor(model: Model, options: WeightOptions, skipped: Skipped[]): Plan[] {
   const kept = keepMatcher(options.keep)
@@ -50,6 +54,7 @@ export function plansFor(model: Model, options: WeightOptions, skipped: Skipped[
     if (tensor?.dataType !== 'float32' || tensor.dims.length < 2) continue
     if (tensor.size === 0 || tensor.size < options.minElements) continue
     if (value.uses.some(({ node }) => dequantizers.has(node.opType))) continue
+    if (others(value, options.operators)) continue
     const channels = channelsOf(value, tensor.dims)
     const reason =
       channels.reason ??
