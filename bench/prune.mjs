@@ -151,7 +151,7 @@ function zerosOf(before, after) {
     const tensor = value.initializer
     if (tensor.dataType !== 'float32' || tensor.dims.length < 2) continue
     const source = before.graph.find(value.name)?.initializer
-    if (source === undefined || source.bytes() === tensor.bytes()) continue
+    if (source === undefined || Buffer.from(source.bytes()).equals(tensor.bytes())) continue
     for (const weight of tensor.float32()) if (weight === 0) zeros++
     size += tensor.size
   }
