@@ -2,6 +2,7 @@ import type { Graph } from '../../graph/graph'
 import { Tensor } from '../../graph/tensor'
 import type { Value } from '../../graph/value'
 import { absMaxPerChannel, channelLayout, quantizeInt8, symmetricScales } from '../../kernels/int8'
+import type { DataType } from '../../onnx/data-types'
 
 export type WeightType = 'int8' | 'uint8'
 
@@ -60,12 +61,22 @@ export class Constants {
 
   /** A scalar in the outermost graph, where all graphs see it. */
   scalar(graph: Graph, dataType: 'float32' | WeightType | 'uint16', value: number): Value {
+    return this.#constant(graph, dataType, [], value)
+  }
+
+  /** So many zero points, one for each channel, in the outermost graph. */
+  zeroPoints(graph: Graph, dataType: WeightType, channels: number, value: number): Value {
+    return this.#constant(graph, dataType, [channels], value)
+  }
+
+  #constant(graph: Graph, dataType: DataType, dims: readonly number[], value: number): Value {
     const root = outermost(graph)
-    const key = `${dataType} ${value}`
+    const key = `${dataType} ${dims} ${value}`
     let constant = this.#values.get(key)
     if (constant === undefined) {
       const name = root.uniqueName(dataType === 'float32' ? 'scale' : `zero_point_${value}`)
-      constant = root.addInitializer(name, Tensor.of(dataType, [], [value]))
+      const size = dims[0] ?? 1
+      constant = root.addInitializer(name, Tensor.of(dataType, dims, new Array<number>(size).fill(value)))
       this.#values.set(key, constant)
     }
     return constant

@@ -181,7 +181,7 @@ export function endOf(node: Node): Value {
   return clamped
 }
 
-/** Bounds of a Relu, or of a Clip whose bounds are constant and enclose 0. */
+/** Bounds of a Relu, or of a Clip whose bounds are constant, from 0 on: the lowest step is then exactly 0. */
 export function boundsOfClamp(node: Node): readonly [number, number] | undefined {
   if (node.opType === 'Relu') return [0, Number.POSITIVE_INFINITY]
   const bound = (index: number, attribute: string, none: number) => {
@@ -192,5 +192,5 @@ export function boundsOfClamp(node: Node): readonly [number, number] | undefined
   }
   const low = bound(1, 'min', Number.NEGATIVE_INFINITY)
   const high = bound(2, 'max', Number.POSITIVE_INFINITY)
-  return low === undefined || high === undefined || low > 0 || high < 0 ? undefined : [low, high]
+  return low === undefined || high === undefined || low !== 0 || high < 0 ? undefined : [low, high]
 }

@@ -1,6 +1,7 @@
 import type { Graph } from '../../graph/graph'
 import type { Model } from '../../graph/model'
 import type { Node } from '../../graph/node'
+import type { Position } from '../../graph/node-list'
 import { Tensor } from '../../graph/tensor'
 import type { Value } from '../../graph/value'
 import { constantOf } from '../facts'
@@ -13,6 +14,7 @@ import {
   removeIfUnused,
   type WeightType,
 } from '../integer/weights'
+import { operators } from './operators'
 import type { Plan } from './plan'
 import type { Quantization } from './ranges'
 
@@ -29,8 +31,8 @@ const BIAS_LIMIT = 2 ** 30
  * operators there is one pair, which onnxruntime takes apart again to make one integer operator of DequantizeLinear,
  * operator, QuantizeLinear.
  *
- * In branches and loops the operators lose their names: onnxruntime gives the fused one the same name, looks at it before
- * the first is gone, and refuses the model for "two nodes with same node name" (1.30, silero VAD v5).
+ * A Relu or Clip whose work the range does is taken out. onnxruntime does that too, but in branches and loops it leaves the
+ * layer before it half replaced, and then fails (1.30, silero VAD v5: "two nodes with same node name", "missing input").
  */
 export class QdqWriter {
   readonly #model: Model
@@ -58,24 +60,30 @@ export class QdqWriter {
 
   write(): void {
     const { layers, given, readers } = this.#plan
-    for (const node of readers.keys()) if (node.graph.owner !== undefined) node.name = ''
     // Before activations move: layers know their inputs by the values of the source.
     for (const layer of layers.values()) this.#writeWeights(layer)
     for (const [graph, values] of this.#floatsRead()) {
       for (const [value, users] of values) {
         const [first] = graph.nodes.filter((node) => users.has(node))
         if (first === undefined) continue
-        const dequantized = this.#pair(graph, value, { before: first })
+        const dequantized = this.#pair(graph, value, this.#quantizationOf(value), { before: first })
         for (const node of users)
           for (const index of readers.get(node) ?? [])
             if (node.inputs[index] === value) node.setInput(index, dequantized)
       }
     }
     for (const value of given) {
-      if (value.producer === undefined) continue
+      const { producer } = value
+      if (producer === undefined) continue
+      const quantization = this.#quantizationOf(value)
+      const clamped = roleOf(producer) === 'clamp' ? producer.inputs[0] : undefined
+      const source = clamped ?? value
       const uses = [...value.uses]
-      const dequantized = this.#pair(value.graph, value, { after: value.producer })
+      const dequantized = this.#pair(value.graph, source, quantization, {
+        after: source.producer ?? producer,
+      })
       for (const { node, index } of uses) node.setInput(index, dequantized)
+      if (clamped !== undefined) producer.graph.removeNode(producer)
     }
   }
 
@@ -95,10 +103,13 @@ export class QdqWriter {
     return graphs
   }
 
-  #pair(graph: Graph, value: Value, position: { before: Node } | { after: Node }): Value {
+  #quantizationOf(value: Value): Quantization {
     const quantization = this.#quantizations.get(value)
     if (quantization === undefined) throw new Error(`${value.name} has no scale`)
-    const { type, scale, zeroPoint } = quantization
+    return quantization
+  }
+
+  #pair(graph: Graph, value: Value, { type, scale, zeroPoint }: Quantization, position: Position): Value {
     const parameters = [
       this.#constants.scalar(graph, 'float32', scale),
       this.#constants.scalar(graph, type, zeroPoint),
@@ -152,9 +163,11 @@ export class QdqWriter {
     removeIfUnused(weight)
   }
 
-  #stored({ weight, tensor, axis }: IntegerLayer, least: Float32Array | undefined) {
+  #stored({ kind, weight, tensor, axis }: IntegerLayer, least: Float32Array | undefined) {
     const channelAxis = this.#options.perChannel ? axis : undefined
-    const form = JSON.stringify([channelAxis, least === undefined ? [] : [...least]])
+    // QGemm alone isn't made without a zero point of the weight (GemmReplaceWithQuant in qdq_actions.cc).
+    const explicitZero = kind === 'Gemm'
+    const form = JSON.stringify([channelAxis, explicitZero, least === undefined ? [] : [...least]])
     const forms = this.#weights.get(weight) ?? []
     let stored = forms.find((each) => each.form === form)
     if (stored !== undefined) return stored
@@ -173,14 +186,11 @@ export class QdqWriter {
         ? this.#constants.scalar(graph, 'float32', made.scales[0] ?? 1)
         : addFloats(graph, `${weight.name}_scale`, [channels], made.scales),
     ]
-    if (made.zeroPoint !== 0) {
+    if (made.zeroPoint !== 0 || explicitZero) {
       inputs.push(
         channelAxis === undefined
           ? this.#constants.scalar(graph, type, made.zeroPoint)
-          : graph.addInitializer(
-              graph.uniqueName(`${weight.name}_zero_point`),
-              Tensor.fromBytes(type, [channels], new Uint8Array(channels).fill(made.zeroPoint)),
-            ),
+          : this.#constants.zeroPoints(graph, type, channels, made.zeroPoint),
       )
     }
     stored = { form, weight: made, inputs }
@@ -228,6 +238,8 @@ export class QdqWriter {
     return dequantize(node, inputs, axis === undefined ? undefined : 0)
   }
 }
+
+const roleOf = ({ domain, opType }: Node) => (domain === '' ? operators[opType]?.role : undefined)
 
 function dequantize(before: Node, inputs: readonly Value[], axis: number | undefined): Value {
   const [quantized] = inputs as readonly [Value]
