@@ -139,6 +139,7 @@ describe('prune-weights, single weights', () => {
     { criterion: 'softmax', signed: true },
     { pattern: '2:4' },
     { pattern: '4:8', criterion: 'softmax' },
+    { criterion: 'softmax', mass: 0.9 },
     { amount: 1 },
     { amount: 0 },
   ])('has nothing left to do in a second run with %j', async (options) => {

@@ -80,7 +80,7 @@ interface Options {
   readonly keep: readonly string[]
 }
 
-/** Key of the model's metadata that holds the options of the last channel pruning. */
+/** Key of the model's metadata that holds the options of a pruning that its result doesn't show. */
 const NOTE = 'unplugin-onnx.prune-weights'
 
 async function prune(model: Model, options: Options, { calibration }: PassContext): Promise<PassResult> {
@@ -88,16 +88,17 @@ async function prune(model: Model, options: Options, { calibration }: PassContex
   if (calibration === undefined && (options.reconstruct || criterion === 'wanda'))
     return { changed: 0, skipped: [{ node: model.graph.name, reason: 'needs calibration data' }] }
   const skipped: Skipped[] = []
+  // Channels that are gone leave no trace, and what is left holds its mass in another way: without a note a second run
+  // would take the same share again.
+  const note = pattern === 'channel' || options.mass > 0 ? JSON.stringify(options) : undefined
+  if (note !== undefined && model.metadata.get(NOTE) === note)
+    return {
+      changed: 0,
+      skipped: [{ node: model.graph.name, reason: 'was pruned with these options before' }],
+    }
   if (pattern === 'channel') {
-    // Channels that are gone leave no trace: without a note a second run would take the same share of what is left.
-    const note = JSON.stringify(options)
-    if (model.metadata.get(NOTE) === note)
-      return {
-        changed: 0,
-        skipped: [{ node: model.graph.name, reason: 'was pruned with these options before' }],
-      }
     const changed = await pruneChannels(model, options, calibration, skipped)
-    if (changed > 0) model.metadata.set(NOTE, note)
+    if (changed > 0 && note !== undefined) model.metadata.set(NOTE, note)
     return { changed, skipped }
   }
   const found = pruneTargets(model, options.keep, skipped)
@@ -145,6 +146,7 @@ async function prune(model: Model, options: Options, { calibration }: PassContex
       return new Uint8Array(fromRows(rows, target.layout).buffer)
     })
   }
+  if (changing.size > 0 && note !== undefined) model.metadata.set(NOTE, note)
   return { changed: changing.size, skipped }
 }
 
