@@ -72,17 +72,23 @@ async function compute(
   const floats = [...types].flatMap(([value, type]) =>
     type === 'float32' && isObservable(value) ? [value] : [],
   )
-  const magnitudes =
-    calibration === undefined || calibration.samples === 0
-      ? undefined
-      : await observedMagnitudes(model, floats, calibration)
+  const skipped: Skipped[] = []
+  let magnitudes: ReadonlyMap<Value, number> | undefined
+  if (calibration !== undefined && calibration.samples > 0) {
+    try {
+      magnitudes = await observedMagnitudes(model, floats, calibration)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      skipped.push({ node: model.graph.name, reason: `could not be observed on the samples: ${reason}` })
+    }
+  }
   const plan = new Plan(model, {
     kept: keepMatcher(keep),
     keptWeight: nameMatcher(keep),
     ...(magnitudes === undefined ? {} : { magnitudes }),
   })
   const constants = convert(model, plan)
-  return { changed: plan.size + constants, skipped: plan.skipped }
+  return { changed: plan.size + constants, skipped: [...skipped, ...plan.skipped] }
 }
 
 /** Not a constant, and in a graph of the model: bodies of functions can't be looked into. */

@@ -41,6 +41,11 @@ export const movingOperators = words(`
   ReverseSequence Slice SpaceToDepth Split Squeeze Tile Transpose Trilu Unsqueeze
 `)
 
+/** Add little of their own: beside float32 alone they are float32, which saves casts and rounding. */
+export const lightOperators = words(
+  'Abs Add Div Erf Max Mean Min Mul Neg ReduceMax ReduceMean ReduceMin ReduceSum Sub Sum',
+)
+
 /** Read any type and make one of their own. */
 export const indifferentOperators = words('Cast Shape Size')
 

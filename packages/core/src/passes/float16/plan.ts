@@ -14,6 +14,7 @@ import {
   float32Inputs,
   float32Operators,
   indifferentOperators,
+  lightOperators,
   microsoftHalf,
   movingOperators,
   squaringOperators,
@@ -145,7 +146,8 @@ export class Plan {
     const { opType, domain } = node
     if (domain === 'com.microsoft') return microsoftHalf.has(opType)
     if (domain !== '' || float32Operators.has(opType) || wideOperators.has(opType)) return false
-    if (this.#options.magnitudes === undefined && unsureOperators.has(opType)) return false
+    if (unsureOperators.has(opType) && !this.#isObserved(node)) return false
+    if (divides(node) || movesBatch(node)) return false
     if (opType === 'LayerNormalization' && node.outputs.slice(1).some((value) => value !== undefined))
       return false
     if (opType !== 'Cast') return true
@@ -153,7 +155,21 @@ export class Plan {
     const [input] = node.inputs
     const from = input && this.types.get(input)
     if (castTarget(node) !== 'float32' || from === undefined || /float/.test(from)) return false
-    return from === 'bool' || this.#options.magnitudes !== undefined
+    return from === 'bool' || this.#isObserved(node)
+  }
+
+  /** What a branch holds that no sample took isn't known. */
+  #isObserved({ inputs, outputs }: Node): boolean {
+    const { magnitudes } = this.#options
+    if (magnitudes === undefined) return false
+    return [...inputs, ...outputs].every((value) => {
+      return (
+        value === undefined ||
+        value.isConstant ||
+        this.types.get(value) !== 'float32' ||
+        magnitudes.has(value)
+      )
+    })
   }
 
   #reason(node: Node): string | undefined {
@@ -231,9 +247,20 @@ export class Plan {
       moved++
       if (!this.isHalfValue(input)) float32++
     }
-    if (float32 < moved) return true
+    const light = lightOperators.has(node.opType) && node.domain === ''
+    if (float32 < moved && !light) return true
+    if (float32 < moved) return this.#servesHalf(node) || !this.#servesFloat32(node)
     if (movingOperators.has(node.opType) && node.domain === '' && moved > 0) return false
-    return node.outputs.some((output) => output !== undefined && this.#hasHalfReader(output))
+    return this.#servesHalf(node)
+  }
+
+  #servesHalf({ outputs }: Node): boolean {
+    return outputs.some((output) => output !== undefined && this.#hasHalfReader(output))
+  }
+
+  /** Computing nodes read it as float32; that the model gives it out as such doesn't count. */
+  #servesFloat32({ outputs }: Node): boolean {
+    return outputs.some((output) => output?.uses.some((use) => this.wanted(use) === 'float32'))
   }
 
   #hasHalfReader(value: Value): boolean {
@@ -255,4 +282,21 @@ export class Plan {
   #madeHalf(value: Value): boolean {
     return value.producer !== undefined && this.#half.has(value.producer)
   }
+}
+
+/** The division by a deviation, sqrt(variance + epsilon), of a normalization in pieces. */
+function divides({ opType, inputs }: Node): boolean {
+  const root = inputs[1]?.producer
+  return opType === 'Div' && root?.opType === 'Sqrt' && root.inputs[0]?.producer?.opType === 'Add'
+}
+
+/**
+ * A Transpose that MatMul reads and that moves the first axis to just before the last: as float16 it crashes
+ * onnxruntime-node 1.30 when that optimizes all, which makes one FusedMatMul with transBatchA of the two.
+ */
+function movesBatch(node: Node): boolean {
+  const perm = node.ints('perm')
+  if (node.opType !== 'Transpose' || perm === undefined || perm.length < 3 || perm[0] !== 1) return false
+  const [output] = node.outputs
+  return output?.uses.some((use) => use.node.opType === 'MatMul') ?? false
 }
