@@ -1,5 +1,6 @@
 import { dedupeInitializers } from './dedupe-initializers'
 import { eliminateIdentity } from './eliminate-identity'
+import { equalizeChannels } from './equalize-channels'
 import { float16 } from './float16'
 import { foldConstants } from './fold-constants'
 import { fuseBatchNorm } from './fuse-batch-norm'
@@ -29,5 +30,6 @@ export const passes: ReadonlyMap<string, Pass> = new Map(
     sparsifyWeights,
     quantizeDynamic,
     quantizeStatic,
+    equalizeChannels,
   ].map((pass) => [pass.name, pass as unknown as Pass]),
 )
