@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-const packages = ['onnx==1.23.2', 'onnxruntime==1.32.0', 'onnxconverter-common==1.16.0']
+const packages = ['onnx==1.23.2', 'onnxruntime==1.32.0', 'onnxconverter-common==1.16.0', 'onnx-ir==1.1.0']
 const folder = join(import.meta.dirname, '.venv')
 
 /** @returns {string | undefined} the environment's Python */
@@ -15,7 +15,7 @@ export function setUpPython() {
     process.platform === 'win32' ? join(folder, 'Scripts/python.exe') : join(folder, 'bin/python')
   const works = () =>
     existsSync(python) &&
-    spawnSync(python, ['-c', 'import onnx, onnxruntime, onnxconverter_common']).status === 0
+    spawnSync(python, ['-c', 'import onnx, onnx_ir, onnxruntime, onnxconverter_common']).status === 0
   if (works()) return python
   const made = spawnSync('python3', ['-m', 'venv', folder], { encoding: 'utf8' })
   if (made.status !== 0) {

@@ -5,6 +5,7 @@ export { type Conversion, type Converter, type ConverterOptions, convert, create
 export { ExternalFiles } from './external'
 export type { Logger, ProgressEvent } from './logger'
 export { readNpz } from './npz'
+export { type OpenModel, openModelFile } from './open-model'
 export type { InputOverride, ModelOptions } from './options'
 export { printable } from './printable'
 export { formatSummary } from './summary'

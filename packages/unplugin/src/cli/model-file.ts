@@ -1,29 +1,31 @@
-import { readFileSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
-import { ExternalFiles } from '@unplugin-onnx/build'
+import { type OpenModel, openModelFile } from '@unplugin-onnx/build'
 import { type Model, readModel, writeModel } from '@unplugin-onnx/core'
 import { modelUnreadable } from '../errors'
 
-/** Opens a model with its external data, for as long as the action runs; twice, so that one may be changed. */
+/**
+ * Opens a model with its external data, for as long as the action runs; twice, so that one may be changed.
+ * @param weights of large models: on disk they are external tensors to whoever looks
+ */
 export async function withModel<T>(
   file: string,
   action: (model: Model, bytes: number, untouched: Model) => Promise<T>,
+  weights: 'in memory' | 'on disk' = 'in memory',
 ): Promise<T> {
   const path = resolve(file)
   const name = basename(file)
-  let bytes: Uint8Array
+  let opened: OpenModel
   try {
-    bytes = readFileSync(path)
+    opened = openModelFile(path, name, weights === 'on disk' ? undefined : Number.POSITIVE_INFINITY)
   } catch (cause) {
     throw modelUnreadable(file, cause)
   }
-  const files = new ExternalFiles(path, name)
   try {
-    const read = () => readModel(bytes, { external: files.reader, name })
-    return await action(read(), bytes.byteLength, read())
+    const read = () => readModel(opened.bytes, { external: opened.external, name })
+    return await action(read(), opened.byteLength, read())
   } finally {
-    files.close()
+    opened.close()
   }
 }
 

@@ -55,19 +55,23 @@ async function transformFile(
   steps: readonly Step[],
   { calibration, engine, json }: Flags,
 ): Promise<void> {
-  await withModel(file, async (model, before, reference) => {
-    const applied = await transform(model, steps, {
-      name: basename(file),
-      engine,
-      reference,
-      ...(calibration === undefined ? {} : { calibration }),
-    })
-    const after = await saveModel(model, out)
-    if (json) return print({ file: out, sourceBytes: before, bytes: after, passes: applied })
-    for (const { pass, changed, skipped } of applied) {
-      process.stdout.write(`${pass}: ${changed} changed, ${skipped.length} skipped\n`)
-      for (const { node, reason } of skipped) process.stdout.write(`  ${node}: ${reason}\n`)
-    }
-    process.stdout.write(`${file} ${shown(before)} -> ${out} ${shown(after)}\n`)
-  })
+  await withModel(
+    file,
+    async (model, before, reference) => {
+      const applied = await transform(model, steps, {
+        name: basename(file),
+        engine,
+        reference,
+        ...(calibration === undefined ? {} : { calibration }),
+      })
+      const after = await saveModel(model, out)
+      if (json) return print({ file: out, sourceBytes: before, bytes: after, passes: applied })
+      for (const { pass, changed, skipped } of applied) {
+        process.stdout.write(`${pass}: ${changed} changed, ${skipped.length} skipped\n`)
+        for (const { node, reason } of skipped) process.stdout.write(`  ${node}: ${reason}\n`)
+      }
+      process.stdout.write(`${file} ${shown(before)} -> ${out} ${shown(after)}\n`)
+    },
+    'on disk',
+  )
 }

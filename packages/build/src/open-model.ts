@@ -1,0 +1,63 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import type { ExternalFile, ExternalReader } from '@unplugin-onnx/core'
+import { ExternalFiles } from './external'
+import { readBytes } from './read-bytes'
+import { skim } from './skim'
+
+/** From this size on the weights stay in the file until they're asked for. */
+const LARGE = 1 << 25
+
+/** A model file whose bytes and external data are there for as long as it's open. */
+export interface OpenModel {
+  /** For readModel: the whole file, or of a large one all but its large tensors. */
+  readonly bytes: Uint8Array
+  readonly external: ExternalReader
+  /** Of the file itself. */
+  readonly byteLength: number
+  close(): void
+}
+
+/**
+ * Opens a model for readModel. Large tensors of large files are read when they're asked for, each time anew, so that
+ * memory doesn't grow with the model: what core sees are external tensors in a file that is the model itself.
+ * @param name for messages
+ * @param large bytes from which on a file is large; 32 MiB unless said otherwise
+ * @throws the system's error where the file can't be read
+ */
+export function openModelFile(path: string, name: string, large = LARGE): OpenModel {
+  const files = new ExternalFiles(path, name)
+  const descriptor = openSync(path, 'r')
+  const { size } = fstatSync(descriptor)
+  const skimmed =
+    size < large ? undefined : skim((offset, length) => readAt(descriptor, offset, length), size)
+  if (skimmed === undefined) {
+    closeSync(descriptor)
+    const bytes = readBytes(path)
+    return { bytes, external: files.reader, byteLength: bytes.byteLength, close: () => files.close() }
+  }
+  const itself: ExternalFile = {
+    byteLength: size,
+    read: (offset, length) => readAt(descriptor, offset, length),
+  }
+  return {
+    bytes: skimmed.bytes,
+    external: (location) => (location === skimmed.location ? itself : files.reader(location)),
+    byteLength: size,
+    close() {
+      closeSync(descriptor)
+      files.close()
+    },
+  }
+}
+
+/** Fewer bytes than asked for only at the end of the file. */
+function readAt(descriptor: number, offset: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  let done = 0
+  while (done < length) {
+    const count = readSync(descriptor, bytes, done, length - done, offset + done)
+    if (count === 0) return bytes.subarray(0, done)
+    done += count
+  }
+  return bytes
+}
