@@ -4,6 +4,7 @@
  * as fast. Without an argument a synthetic transformer of 1 GB is made and deleted again; else the arguments are a model
  * and, for static, its calibration .npz. The Python tools are set up in bench/python/.venv.
  */
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,25 +13,34 @@ import { writeTransformer } from '../test/synthetic-transformer.mjs'
 import { cli, measured } from './child.mjs'
 import { setUpPython } from './python/setup.mjs'
 
-/** The same scheme on both sides; int8 weight-only has no equal among the Python tools: the nearest is 8 bits in blocks. */
+/**
+ * The same scheme on both sides. quantize_dynamic takes embeddings too, as quantize-weights does; int8 weight-only has no equal among the Python tools: the nearest is 8 bits
+ * in blocks.
+ */
 const schemes = [
   {
     name: 'int8 weight-only',
-    pass: ['quantize-weights', { bits: 8 }],
+    steps: ['quantize-weights'],
     peer: '8-bit',
     faster: 5,
     memory: 0.5,
   },
-  { name: 'dynamic int8', pass: ['quantize-dynamic', {}], peer: 'dynamic', faster: 5, memory: 0.5 },
+  {
+    name: 'dynamic int8',
+    steps: ['quantize-dynamic', 'quantize-weights'],
+    peer: 'dynamic',
+    faster: 5,
+    memory: 0.5,
+  },
   {
     name: '4-bit rtn block 32',
-    pass: ['quantize-weights', { bits: 4, granularity: 'block' }],
+    steps: ['quantize-weights:{"bits":4,"granularity":"block"}'],
     peer: '4-bit',
     faster: 5,
     memory: 0.5,
   },
-  { name: 'static int8', pass: ['quantize-static', {}], peer: 'static', faster: 2, calibrated: true },
-  { name: 'float16', pass: ['float16', {}], peer: 'float16' },
+  { name: 'static int8', steps: ['quantize-static'], peer: 'static', faster: 2, calibrated: true },
+  { name: 'float16', steps: ['float16'], peer: 'float16' },
 ]
 
 const folder = mkdtempSync(join(tmpdir(), 'unplugin-onnx-convert-'))
@@ -59,11 +69,18 @@ const shown = ({ code, seconds, peak, size, output }) =>
     : `failed: ${output.trim().split('\n').at(-1)?.slice(0, 160)}`
 
 const python = setUpPython()
+if (made && python !== undefined) {
+  calibration = join(folder, 'x.npz')
+  const script =
+    'import numpy, sys; g = numpy.random.default_rng(1); numpy.savez(sys.argv[1], x=g.standard_normal((8, 1, 8, 1024), "float32"))'
+  spawnSync(python, ['-c', script, calibration], { stdio: 'inherit' })
+}
 try {
   console.log(`${made ? 'synthetic transformer' : source}, ${(statSync(source).size / 1e6).toFixed(0)} MB`)
-  for (const { name, pass, peer, faster, memory, calibrated } of schemes) {
-    if (!passes.has(pass[0])) {
-      console.log(`${name}: there is no pass ${pass[0]}`)
+  for (const { name, steps, peer, faster, memory, calibrated } of schemes) {
+    const missing = steps.map((step) => step.split(':')[0]).filter((pass) => !passes.has(pass))
+    if (missing.length > 0) {
+      console.log(`${name}: there is no pass ${missing}`)
       continue
     }
     if (calibrated && calibration === undefined) {
@@ -72,10 +89,9 @@ try {
     }
     const out = join(folder, 'out.onnx')
     const given = calibrated ? ['--calibration', calibration, '--engine', 'node'] : []
-    const step = `${pass[0]}:${JSON.stringify(pass[1])}`
     const ours = await best(
       process.execPath,
-      [cli, 'transform', source, '--out', out, '--pass', step, ...given],
+      [cli, 'transform', source, '--out', out, ...steps.flatMap((step) => ['--pass', step]), ...given],
       out,
     )
     console.log(`${name.padEnd(20)} ours    ${shown(ours)}`)
