@@ -10,6 +10,7 @@ import { quantizeDynamic } from './quantize-dynamic'
 import { quantizeStatic } from './quantize-static'
 import { quantizeWeights } from './quantize-weights'
 import { removeUnused } from './remove-unused'
+import { smoothActivations } from './smooth-activations'
 import { sparsifyWeights } from './sparsify-weights'
 import { stripMetadata } from './strip-metadata'
 import { upgradeOpset } from './upgrade-opset'
@@ -31,5 +32,6 @@ export const passes: ReadonlyMap<string, Pass> = new Map(
     quantizeDynamic,
     quantizeStatic,
     equalizeChannels,
+    smoothActivations,
   ].map((pass) => [pass.name, pass as unknown as Pass]),
 )
