@@ -12,8 +12,7 @@ export function cut(space: Space, kept: readonly number[]): void {
     const dims = Tensor.of('int64', [2], [batch, (features / space.size) * kept.length])
     // A new one: others may read the shape, too.
     node.setInput(1, node.graph.addInitializer(node.graph.uniqueName(`${shape.name}_cut`), dims))
-    if (shape.uses.length === 0 && !shape.isOutput && !shape.isInput)
-      node.graph.find(shape.name) === shape && shape.graph.removeInitializer(shape)
+    if (shape.uses.length === 0 && !shape.isOutput && !shape.isInput) shape.graph.removeInitializer(shape)
   }
   // What is recorded of their shapes is no longer so; engines infer them again.
   for (const value of space.values) value.type = undefined
