@@ -259,6 +259,70 @@ describe('eliminate-identity', () => {
   })
 })
 
+describe('eliminate-identity, of nodes that undo each other', () => {
+  const cube = tensorType('float32', 2, 3, 4)
+  const axes = (graph: Graph, ...values: number[]) =>
+    graph.addInitializer(graph.uniqueName('axes'), ints(...values))
+  /** What follows the input, and whether its last node gives back something earlier. */
+  const chains: Record<string, [boolean, (graph: Graph, value: Value) => Value]> = {
+    'Cast to double and back': [
+      true,
+      (g, v) => add(g, 'Cast', [add(g, 'Cast', [v], 'a', { to: int(11) })], 'b', { to: int(1) }),
+    ],
+    'Cast to half and back': [
+      false,
+      (g, v) => add(g, 'Cast', [add(g, 'Cast', [v], 'a', { to: int(10) })], 'b', { to: int(1) }),
+    ],
+    'Transpose there and back': [
+      true,
+      (g, v) =>
+        add(g, 'Transpose', [add(g, 'Transpose', [v], 'a', { perm: intList(2, 0, 1) })], 'b', {
+          perm: intList(1, 2, 0),
+        }),
+    ],
+    'Transpose twice the same way': [
+      false,
+      (g, v) =>
+        add(g, 'Transpose', [add(g, 'Transpose', [v], 'a', { perm: intList(2, 0, 1) })], 'b', {
+          perm: intList(2, 0, 1),
+        }),
+    ],
+    'Transpose twice without perm': [
+      true,
+      (g, v) => add(g, 'Transpose', [add(g, 'Transpose', [v], 'a')], 'b'),
+    ],
+    'Unsqueeze and Squeeze': [
+      true,
+      (g, v) => add(g, 'Squeeze', [add(g, 'Unsqueeze', [v, axes(g, 1, 3)], 'a'), axes(g, 3, 1)], 'b'),
+    ],
+    'Unsqueeze and Squeeze of another axis': [
+      false,
+      (g, v) => add(g, 'Squeeze', [add(g, 'Unsqueeze', [v, axes(g, 0, 1)], 'a'), axes(g, 0)], 'b'),
+    ],
+    'Reshape to the shape that is there': [true, (g, v) => add(g, 'Reshape', [v, axes(g, 2, -1, 4)], 'b')],
+    'Reshape that copies all but one size': [
+      true,
+      (g, v) => add(g, 'Reshape', [add(g, 'Abs', [v], 'a'), axes(g, 0, 0, -1)], 'b'),
+    ],
+    'Reshape to another rank': [false, (g, v) => add(g, 'Reshape', [v, axes(g, 0, -1)], 'b')],
+    'Reshape to other sizes': [false, (g, v) => add(g, 'Reshape', [v, axes(g, 3, 2, 4)], 'b')],
+    'Pad by nothing': [true, (g, v) => add(g, 'Pad', [v, axes(g, 0, 0, 0, 0, 0, 0)], 'b')],
+    'Pad by one': [false, (g, v) => add(g, 'Pad', [v, axes(g, 0, 0, 0, 0, 0, 1)], 'b')],
+  }
+
+  it.each(Object.entries(chains))('%s', async (_, [gone, fill]) => {
+    const model = build(13, { x: cube }, (graph, input) => {
+      const first = add(graph, 'Neg', [input('x')], 'first')
+      first.type = cube
+      graph.addOutput(add(graph, 'Neg', [fill(graph, first)], 'y'))
+    })
+    const source = encodeModel(model)
+    expect(await run(model, 'eliminate-identity')).toMatchObject({ changed: gone ? 1 : 0 })
+    const feeds = [{ x: float([2, 3, 4], weights(24, 3)) }]
+    expect(await runModel(encodeModel(model), feeds)).toEqual(await runModel(source, feeds))
+  })
+})
+
 describe('remove-unused', () => {
   it('removes nodes and initializers that nothing reads, captured or not, and keeps outputs', async () => {
     const model = build(17, { x, flag: tensorType('bool') }, (graph, input) => {

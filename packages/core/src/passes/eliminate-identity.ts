@@ -1,18 +1,19 @@
 import type { Node } from '../graph/node'
 import type { Value } from '../graph/value'
-import { castTarget, constantOf } from './facts'
+import { givenBack } from './given-back'
 import { definePass, type Skipped } from './pass'
 import { canReplaceUses, outputSlots } from './placement'
-import { dataTypeOf } from './types/infer'
 
 /**
  * Takes out nodes that give back what they read: Identity, Dropout in inference, Cast to the type that is there,
- * Transpose that moves nothing, Concat, Sum, Max, Min and Mean of one input. Names and types of outputs stay: where such
+ * Transpose that moves nothing, Reshape to the shape that is there, Pad by nothing, Concat, Sum, Max, Min and Mean of one
+ * input; and the second of two that undo each other: Cast to a type that holds more and back, Transpose, Squeeze and
+ * Unsqueeze. Names and types of outputs stay: where such
  * a node makes an output, the value before it takes over the name.
  */
 export const eliminateIdentity = definePass({
   name: 'eliminate-identity',
-  version: 1,
+  version: 2,
   summary: 'Takes out nodes that give back what they read.',
   source: 'onnxruntime/core/optimizer/identity_elimination.cc and its neighbours',
   options: {},
@@ -23,8 +24,7 @@ export const eliminateIdentity = definePass({
     let changed = 0
     for (const graph of model.graphs()) {
       for (const node of graph.nodes) {
-        if (node.domain !== '' || !givesBack(node, model.opset())) continue
-        const [input] = node.inputs
+        const input = givenBack(node, model.opset())
         const [output, ...others] = node.outputs
         if (input === undefined || output === undefined) continue
         if (others.some((value) => value !== undefined && (value.isOutput || value.uses.length > 0))) continue
@@ -36,35 +36,6 @@ export const eliminateIdentity = definePass({
     return { changed, skipped }
   },
 })
-
-function givesBack(node: Node, opset: number): boolean {
-  const [input] = node.inputs
-  if (input === undefined) return false
-  switch (node.opType) {
-    case 'Identity':
-      return true
-    case 'Dropout': {
-      // Opset 1 and 6 say is_test, 7 and 10 mean inference always, and 12 has an input for it, false by default.
-      if (opset < 7) return node.int('is_test', 0) === 1
-      const training = node.inputs[2]
-      return opset < 12 || training === undefined || constantOf(training)?.ints()[0] === 0
-    }
-    case 'Cast': {
-      const target = castTarget(node)
-      return target !== undefined && dataTypeOf(input) === target
-    }
-    case 'Transpose':
-      return node.ints('perm')?.every((axis, index) => axis === index) ?? false
-    case 'Concat':
-    case 'Sum':
-    case 'Max':
-    case 'Min':
-    case 'Mean':
-      return node.inputs.length === 1
-    default:
-      return false
-  }
-}
 
 /** @returns why it stays, if it does */
 function bypass(node: Node, input: Value, output: Value): string | undefined {
