@@ -1,3 +1,4 @@
+import { correctBias } from './correct-bias'
 import { dedupeInitializers } from './dedupe-initializers'
 import { eliminateIdentity } from './eliminate-identity'
 import { equalizeChannels } from './equalize-channels'
@@ -32,6 +33,7 @@ export const passes: ReadonlyMap<string, Pass> = new Map(
     quantizeDynamic,
     quantizeStatic,
     equalizeChannels,
+    correctBias,
     smoothActivations,
   ].map((pass) => [pass.name, pass as unknown as Pass]),
 )
