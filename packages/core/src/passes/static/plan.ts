@@ -117,6 +117,8 @@ class Planner {
     const layer = integerLayer(node)
     if (layer === undefined || typeof layer === 'string') return layer
     if (this.#options.kept(node)) return 'is to be kept'
+    if (isFragile(node.graph))
+      return 'lies in a branch of If that onnxruntime fails to optimize with integers'
     const { unfit, refuse } = this.#options
     const end = endOf(node)
     const reason =
@@ -163,6 +165,22 @@ class Planner {
       root = parent
     return root
   }
+}
+
+/**
+ * onnxruntime 1.30 takes branches of If into the graph around them and fuses integers there as well. Where layers meet in
+ * an Add, or are transposed for both directions of a recurrent layer, it then refuses what it made itself: "two nodes with
+ * same node name", "Argument type mismatch when adding edge" (silero VAD, legacy).
+ */
+function isFragile(graph: Graph): boolean {
+  if (graph.owner?.opType !== 'If') return false
+  const comesFromLayer = (value: Value | undefined): boolean => {
+    const producer = value?.producer
+    if (producer === undefined) return false
+    if (operators[producer.opType]?.role === 'clamp') return comesFromLayer(producer.inputs[0])
+    return typeof integerLayer(producer) === 'object'
+  }
+  return graph.nodes.some(({ opType, inputs }) => opType === 'Add' && inputs.every(comesFromLayer))
 }
 
 const isCheap = (role: Role): boolean =>
