@@ -14,7 +14,7 @@ export type { SparseTensor } from './graph/sparse-tensor'
 export { Tensor } from './graph/tensor'
 export type { Use, Value } from './graph/value'
 export type { Dimension, ValueType } from './graph/value-type'
-export { encodeModel, type WriteOptions, writeModel } from './graph/write'
+export { encodeModel, type SplitModel, splitModel, type WriteOptions, writeModel } from './graph/write'
 export {
   type BlockLayout,
   blocksPerRow,

@@ -24,7 +24,8 @@ export interface ExternalLocation {
   readonly length: number | undefined
 }
 
-const EXTERNAL = 1
+/** TensorProto.DataLocation */
+export const EXTERNAL = 1
 
 export function externalLocation(message: Message<'TensorProto'>): ExternalLocation | undefined {
   if (message.data_location !== EXTERNAL) return undefined

@@ -6,6 +6,7 @@ import { encodeUtf8 } from '../wire/utf8'
 import { BackwardWriter, type Chunk } from '../wire/writer'
 import { type Attribute, attributeKinds, graphsOf, tensorsOf } from './attribute'
 import { attributeMessage } from './attribute-message'
+import { EXTERNAL, type ExternalLocation } from './external'
 import type { FunctionDef } from './function'
 import type { Graph } from './graph'
 import { metadataEntries, metadataOf } from './metadata'
@@ -50,9 +51,53 @@ function* pull(chunks: readonly Chunk[]): Iterable<Uint8Array> {
   for (const chunk of chunks) yield chunk instanceof Uint8Array ? chunk : chunk.produce()
 }
 
-function layout(model: Model, { external = 'embed' }: WriteOptions): { chunks: Chunk[]; byteLength: number } {
+/** A model in two files, each a stream of chunks. */
+export interface SplitModel {
+  readonly model: Iterable<Uint8Array>
+  /** What belongs at the location; to be taken before or after the model, once. */
+  readonly data: Iterable<Uint8Array>
+}
+
+/**
+ * Writes a model with its initializers as external data in one file, for models beyond protobuf's 2 GiB. Tensors begin
+ * at multiples of 4096 bytes, so that engines can map them.
+ * @param location POSIX path of the data, relative to the model
+ * @param minBytes smaller tensors stay in the model, and so do strings and tensors in attributes
+ * @throws OnnxError ONNX_MODEL_TOO_LARGE where what stays doesn't fit into 2 GiB
+ */
+export function splitModel(model: Model, location: string, minBytes = 1024): SplitModel {
+  const places = new Map<Tensor, ExternalLocation>()
+  let end = 0
+  for (const { initializer } of model.initializers()) {
+    if (initializer === undefined || initializer.dataType === 'string') continue
+    if (initializer.byteLength < minBytes || places.has(initializer)) continue
+    const offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT
+    end = offset + initializer.byteLength
+    places.set(initializer, { location, offset, length: initializer.byteLength })
+  }
+  const { chunks, byteLength } = layout(model, {}, places)
+  if (byteLength > PROTOBUF_LIMIT) throw errors.modelTooLarge(byteLength)
+  return { model: pull(chunks), data: placed(places) }
+}
+
+const ALIGNMENT = 4096
+
+function* placed(places: ReadonlyMap<Tensor, ExternalLocation>): Iterable<Uint8Array> {
+  let end = 0
+  for (const [tensor, { offset }] of places) {
+    if (offset > end) yield new Uint8Array(offset - end)
+    yield tensor.bytes()
+    end = offset + tensor.byteLength
+  }
+}
+
+function layout(
+  model: Model,
+  { external = 'embed' }: WriteOptions,
+  places: ReadonlyMap<Tensor, ExternalLocation> = new Map(),
+): { chunks: Chunk[]; byteLength: number } {
   const writer = new BackwardWriter()
-  new ModelWriter(writer, external === 'embed').model(model)
+  new ModelWriter(writer, external === 'embed', places).model(model)
   return { chunks: writer.chunks(), byteLength: writer.byteLength }
 }
 
@@ -63,13 +108,17 @@ const opsetMessages = (imports: ReadonlyMap<string, number>) =>
 class ModelWriter {
   readonly #out: BackwardWriter
   readonly #embed: boolean
+  /** Tensors that become external data; all graphs are written anew where there are any. */
+  readonly #places: ReadonlyMap<Tensor, ExternalLocation>
 
-  constructor(out: BackwardWriter, embed: boolean) {
+  constructor(out: BackwardWriter, embed: boolean, places: ReadonlyMap<Tensor, ExternalLocation>) {
     this.#out = out
     this.#embed = embed
+    this.#places = places
   }
 
   #isStale(part: Graph | Node): boolean {
+    if (this.#places.size > 0 && (!('opType' in part) || part.subgraphs().length > 0)) return true
     return part._dirty || (this.#embed && part._hasExternal)
   }
 
@@ -251,8 +300,20 @@ class ModelWriter {
   #tensor(number: number, tensor: Tensor, name: string): void {
     const mark = this.#out.byteLength
     const { _message: message } = tensor
+    const place = this.#places.get(tensor)
     const embed = this.#embed && tensor.external !== undefined
-    if (message !== undefined && !embed) {
+    if (place !== undefined) {
+      const entries = Object.entries(place).map(([key, value]) => ({ key, value: String(value) }))
+      const { code } = dataTypeInfo(tensor.dataType)
+      const placed: Message<'TensorProto'> = {
+        dims: tensor.dims,
+        data_type: code,
+        ...(name === '' ? {} : { name }),
+        external_data: entries,
+        data_location: EXTERNAL,
+      }
+      encodeMessage('TensorProto', placed, this.#out, () => false)
+    } else if (message !== undefined && !embed) {
       const current =
         (message.name ?? '') === name ? message : edited(message, { name: name === '' ? undefined : name })
       if (copyRecord(number, current, this.#out)) return

@@ -1,7 +1,7 @@
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { type OpenModel, openModelFile } from '@unplugin-onnx/build'
-import { type Model, readModel, writeModel } from '@unplugin-onnx/core'
+import { type Model, OnnxError, readModel, splitModel, writeModel } from '@unplugin-onnx/core'
 import { modelUnreadable } from '../errors'
 
 /**
@@ -29,14 +29,31 @@ export async function withModel<T>(
   }
 }
 
-/** Writes a model with its weights in one file; the file is whole, or it isn't there. Returns its size in bytes. */
+/**
+ * Writes a model with its weights in one file, or, where it wouldn't fit into protobuf's 2 GiB, with its weights in
+ * `<file>.data` beside it. Each file is whole, or it isn't there. Returns the bytes of both.
+ */
 export async function saveModel(model: Model, file: string): Promise<number> {
+  let chunks: Iterable<Uint8Array>
+  try {
+    chunks = writeModel(model)
+  } catch (error) {
+    if (!(error instanceof OnnxError) || error.code !== 'ONNX_MODEL_TOO_LARGE') throw error
+    const data = `${file}.data`
+    const split = splitModel(model, basename(data))
+    // The data first: a model that is there has its weights.
+    return (await saveWhole(split.data, data)) + (await saveWhole(split.model, file))
+  }
+  return saveWhole(chunks, file)
+}
+
+async function saveWhole(chunks: Iterable<Uint8Array>, file: string): Promise<number> {
   const temporary = `${file}.${process.pid}.tmp`
   let bytes = 0
   try {
     const handle = await open(temporary, 'w')
     try {
-      for (const chunk of writeModel(model)) {
+      for (const chunk of chunks) {
         await handle.writeFile(chunk)
         bytes += chunk.byteLength
       }
