@@ -88,7 +88,10 @@ const network = (opset = 13) =>
       'relu6',
     )
     const sum = add(g, 'Add', [conv(g, deep, 'second', [8, 8, 1, 1]), first], 'sum')
-    const pooled = add(g, 'MaxPool', [sum], 'pooled', { kernel_shape: intList(2, 2), strides: intList(2, 2) })
+    const pooled = add(g, 'MaxPool', [add(g, 'Relu', [sum], 'positive')], 'pooled', {
+      kernel_shape: intList(2, 2),
+      strides: intList(2, 2),
+    })
     const both = add(
       g,
       'Concat',
@@ -279,6 +282,39 @@ describe('quantize-static', () => {
     expect(result.skipped).toHaveLength(1)
     expect(result.skipped[0]!.node).toBe('y_node')
     expect(result.skipped[0]!.reason).toMatch(reason)
+  })
+
+  it('leaves a Conv whose output goes into a graph inside by operators that onnxruntime crosses', async () => {
+    const make = () =>
+      build(13, { x: tensorType('float32', 1, 4, 12, 12), flag: tensorType('bool') }, (g, input) => {
+        const first = add(g, 'Relu', [conv(g, input('x'), 'first', [8, 4, 3, 3])], 'relu')
+        const second = conv(g, first, 'second', [8, 8, 3, 3])
+        const turned = add(g, 'Transpose', [second], 'turned', { perm: intList(0, 2, 3, 1) })
+        const choice = g.addNode({ opType: 'If', inputs: [input('flag')], outputs: ['y'] })
+        for (const [branch, opType] of [
+          ['then_branch', 'Neg'],
+          ['else_branch', 'Exp'],
+        ] as const)
+          body(choice, branch, (inside) => [add(inside, opType, [turned], opType)])
+        g.addOutput(choice.outputs[0]!, tensorType('float32', 1, 8, 8, 8))
+      })
+    const model = make()
+    const feeds = [0, 1].map((flag) => ({
+      x: signal(image, 3),
+      flag: { type: 'bool', dims: [], data: Uint8Array.of(flag) } as const,
+    }))
+    expect(await quantize(model, feeds)).toMatchObject({
+      changed: 1,
+      skipped: [
+        { node: 'second_node', reason: 'leads into a graph inside, where onnxruntime fails with integers' },
+      ],
+    })
+    for (const name of ['wasm', 'node'] as const) {
+      const expected = await runModel(encodeModel(make()), feeds, { name })
+      const actual = await runModel(encodeModel(model), feeds, { name })
+      for (const [index, { y }] of actual.entries())
+        expect(sqnr(expected[index]!.y!.data, y!.data)).toBeGreaterThan(25)
+    }
   })
 
   it('reads captured activations and weights in each branch by pairs of its own', async () => {

@@ -69,10 +69,9 @@ class Planner {
         this.#read(node, [0], wanted)
         continue
       }
-      const [output] = node.outputs
       const role = this.#role(node)
-      if (output === undefined || !able.has(output) || !wanted.has(output) || !isCheap(role)) continue
-      if (output.isOutput) continue
+      const output = isCheap(role) ? endOfCheap(node, role) : undefined
+      if (output === undefined || !able.has(output) || !wanted.has(output) || output.isOutput) continue
       this.#given.add(output)
       const indices = role === 'variadic' || role === 'binary' ? [...node.inputs.keys()] : [0]
       this.#read(node, indices, wanted)
@@ -93,21 +92,20 @@ class Planner {
   #able(graph: Graph): ReadonlySet<Value> {
     const able = new Set<Value>()
     const { unfit } = this.#options
-    const fits = (value: Value | undefined) => value !== undefined && !unfit.has(value)
+    const fits = (value: Value) => !unfit.has(value) && !leadsIntoGraph(value)
     for (const node of graph.nodes) {
       const reason = this.#layerReason(node)
       if (typeof reason === 'string') this.refused.push({ node, reason })
-      const [output] = node.outputs
-      if (output === undefined) continue
       if (this.#layers.has(node)) {
         if (fits(endOf(node))) able.add(endOf(node))
         continue
       }
-      if (this.#options.kept(node) || !fits(output)) continue
       const role = this.#role(node)
+      const end = isCheap(role) ? endOfCheap(node, role) : undefined
+      if (end === undefined || this.#options.kept(node) || !fits(end)) continue
       const comesIn = (value: Value | undefined) => value !== undefined && able.has(value)
       const all = role === 'binary' || role === 'variadic'
-      if (isCheap(role) && (all ? node.inputs.every(comesIn) : comesIn(node.inputs[0]))) able.add(output)
+      if (all ? node.inputs.every(comesIn) : comesIn(node.inputs[0])) able.add(end)
     }
     return able
   }
@@ -117,14 +115,12 @@ class Planner {
     const layer = integerLayer(node)
     if (layer === undefined || typeof layer === 'string') return layer
     if (this.#options.kept(node)) return 'is to be kept'
-    if (isFragile(node.graph))
-      return 'lies in a branch of If that onnxruntime fails to optimize with integers'
     const { unfit, refuse } = this.#options
     const end = endOf(node)
     const reason =
       refuse(layer) ??
       unfit.get(layer.input) ??
-      (layer.kind === 'Conv' ? (unfit.get(end) ?? (end.isOutput ? 'makes an output' : undefined)) : undefined)
+      (layer.kind === 'Conv' ? (unfit.get(end) ?? outputReason(end)) : undefined)
     if (reason === undefined) this.#layers.set(node, layer)
     return reason
   }
@@ -167,24 +163,34 @@ class Planner {
   }
 }
 
+/** Why a value can't be integers with all its readers. */
+function outputReason(end: Value): string | undefined {
+  if (end.isOutput) return 'makes an output'
+  return leadsIntoGraph(end) ? 'leads into a graph inside, where onnxruntime fails with integers' : undefined
+}
+
+/** Operators that onnxruntime moves DequantizeLinear over (CanNodePropagate in qdq_propagation.cc). */
+const crossed = new Set(['MaxPool', 'Reshape', 'Transpose', 'Squeeze', 'Unsqueeze', 'Slice'])
+
 /**
- * onnxruntime 1.30 takes branches of If into the graph around them and fuses integers there as well. Where layers meet in
- * an Add, or are transposed for both directions of a recurrent layer, it then refuses what it made itself: "two nodes with
- * same node name", "Argument type mismatch when adding edge" (silero VAD, legacy).
+ * What a value becomes by moving is captured by a graph inside. onnxruntime 1.30 moves DequantizeLinear along there,
+ * takes the node that holds the graph for one with an input more than it has, and dies of it (InsertQDQPairs; silero VAD,
+ * legacy).
  */
-function isFragile(graph: Graph): boolean {
-  if (graph.owner?.opType !== 'If') return false
-  const comesFromLayer = (value: Value | undefined): boolean => {
-    const producer = value?.producer
-    if (producer === undefined) return false
-    if (operators[producer.opType]?.role === 'clamp') return comesFromLayer(producer.inputs[0])
-    return typeof integerLayer(producer) === 'object'
-  }
-  return graph.nodes.some(({ opType, inputs }) => opType === 'Add' && inputs.every(comesFromLayer))
+function leadsIntoGraph(value: Value): boolean {
+  return value.uses.some(({ node, index }) => {
+    const [output] = node.outputs
+    if (index !== 0 || node.domain !== '' || output === undefined || !crossed.has(node.opType)) return false
+    return output.uses.some((use) => use.node.graph !== node.graph) || leadsIntoGraph(output)
+  })
 }
 
 const isCheap = (role: Role): boolean =>
   role === 'pass-through' || role === 'unary' || role === 'binary' || role === 'variadic'
+
+/** What a cheap operator gives; one that only moves numbers takes no Relu in. */
+const endOfCheap = (node: Node, role: Role): Value | undefined =>
+  node.outputs[0] === undefined || role === 'pass-through' ? node.outputs[0] : endOf(node)
 
 /** What a layer gives: behind a Relu or Clip that reads it alone, the output of that. */
 export function endOf(node: Node): Value {

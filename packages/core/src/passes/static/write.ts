@@ -79,10 +79,21 @@ export class QdqWriter {
       const clamped = roleOf(producer) === 'clamp' ? producer.inputs[0] : undefined
       const source = clamped ?? value
       const uses = [...value.uses]
-      const dequantized = this.#pair(value.graph, source, quantization, {
+      const quantized = this.#quantize(value.graph, source, quantization, {
         after: source.producer ?? producer,
       })
-      for (const { node, index } of uses) node.setInput(index, dequantized)
+      const first = quantized.producer ?? producer
+      // A float32 value of pairs must not be captured: onnxruntime counts the graph that captures it among its operator's
+      // inputs, and fails (EnsureUniqueDQForNodeUnit). Inner graphs capture integers and have a node of their own.
+      for (const graph of new Set(uses.map(({ node }) => node.graph))) {
+        const inGraph = uses.filter(({ node }) => node.graph === graph)
+        const users = new Set(inGraph.map(({ node }) => node))
+        const user = graph.nodes.find((node) => users.has(node))
+        if (user === undefined) continue
+        const position = graph === value.graph ? { after: first } : { before: user }
+        const dequantized = this.#dequantize(graph, quantized, source.name, quantization, position)
+        for (const { node, index } of inGraph) node.setInput(index, dequantized)
+      }
       if (clamped !== undefined) producer.graph.removeNode(producer)
     }
   }
@@ -109,32 +120,50 @@ export class QdqWriter {
     return quantization
   }
 
-  #pair(graph: Graph, value: Value, { type, scale, zeroPoint }: Quantization, position: Position): Value {
-    const parameters = [
-      this.#constants.scalar(graph, 'float32', scale),
-      this.#constants.scalar(graph, type, zeroPoint),
-    ]
-    const domain = type === 'uint16' ? this.#sixteenBitDomain() : ''
-    const quantize = graph.addNode(
+  #pair(graph: Graph, value: Value, quantization: Quantization, position: Position): Value {
+    const quantized = this.#quantize(graph, value, quantization, position)
+    const after = quantized.producer === undefined ? position : { after: quantized.producer }
+    return this.#dequantize(graph, quantized, value.name, quantization, after)
+  }
+
+  #quantize(graph: Graph, value: Value, quantization: Quantization, position: Position): Value {
+    const [quantized] = graph.addNode(
       {
         opType: 'QuantizeLinear',
-        domain,
-        inputs: [value, ...parameters],
+        domain: this.#domain(quantization),
+        inputs: [value, ...this.#parameters(graph, quantization)],
         outputs: [graph.uniqueName(`${value.name}_quantized`)],
       },
       position,
-    )
-    const [quantized] = quantize.outputs as readonly [Value]
-    const dequantize = graph.addNode(
+    ).outputs
+    return quantized as Value
+  }
+
+  #dequantize(
+    graph: Graph,
+    quantized: Value,
+    name: string,
+    quantization: Quantization,
+    position: Position,
+  ): Value {
+    const [dequantized] = graph.addNode(
       {
         opType: 'DequantizeLinear',
-        domain,
-        inputs: [quantized, ...parameters],
-        outputs: [graph.uniqueName(`${value.name}_dequantized`)],
+        domain: this.#domain(quantization),
+        inputs: [quantized, ...this.#parameters(graph, quantization)],
+        outputs: [graph.uniqueName(`${name}_dequantized`)],
       },
-      { after: quantize },
-    )
-    return dequantize.outputs[0] as Value
+      position,
+    ).outputs
+    return dequantized as Value
+  }
+
+  #parameters(graph: Graph, { type, scale, zeroPoint }: Quantization): [Value, Value] {
+    return [this.#constants.scalar(graph, 'float32', scale), this.#constants.scalar(graph, type, zeroPoint)]
+  }
+
+  #domain({ type }: Quantization): string {
+    return type === 'uint16' ? this.#sixteenBitDomain() : ''
   }
 
   /** ONNX's own operators take 16 bits from opset 21 on, those of com.microsoft always did. */
