@@ -167,7 +167,7 @@ describe('the cache', () => {
     const { key } = await converterIn(newCache()).converter.convert(model)
     const lock = join(cacheDir, 'v1', 'locks', `${key}.lock`)
     mkdirSync(lock, { recursive: true })
-    const past = Date.now() / 1000 - 14
+    const past = Date.now() / 1000 - 9
     utimesSync(lock, past, past)
     const { converter, stages } = converterIn(cacheDir)
     expect(await converter.convert(model)).toMatchObject({ key, cached: false })
