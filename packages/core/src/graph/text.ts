@@ -1,9 +1,7 @@
 /** Tokens of ONNX's textual syntax. */
 
 /** Control characters, direction marks, line and paragraph separators, lone surrogates: what must not reach a terminal as it is. */
-const UNPRINTABLE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  /[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]/gu
+const UNPRINTABLE = /[\p{Cc}\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]/gu
 
 export function quoted(text: string, maxLength = Infinity): string {
   const short = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text

@@ -76,5 +76,5 @@ export function quantizeBlocksReference(
 /** Halves round up, NaN gives 0. */
 function toInteger(value: number, largest: number): number {
   const cut = Math.trunc(fround(value + ALMOST_HALF))
-  return cut > largest ? largest : cut > 0 ? cut : 0
+  return cut > 0 ? Math.min(cut, largest) : 0
 }

@@ -200,9 +200,7 @@ function quantizeSingles(
 
 /** NaN becomes 127. */
 function saturate(value: number): number {
-  // biome-ignore lint/complexity/useMathMinMax: Math.min(NaN, 127) is NaN
-  const high = value < 127 ? value : 127
-  return Math.max(high, -127)
+  return value < 127 ? Math.max(value, -127) : 127
 }
 
 /** The sum of the squares. */
