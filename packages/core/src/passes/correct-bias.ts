@@ -2,7 +2,14 @@ import type { Model } from '../graph/model'
 import type { Value } from '../graph/value'
 import { type BiasSlot, biasSlots } from './bias/slots'
 import { keepMatcher } from './keep'
-import { type Calibration, definePass, type PassContext, type PassResult, type Skipped } from './pass'
+import {
+  type Calibration,
+  definePass,
+  needsCalibration,
+  type PassContext,
+  type PassResult,
+  type Skipped,
+} from './pass'
 
 /**
  * Puts right what quantization does to the means of channels: what each quantized layer gives on average over the
@@ -55,10 +62,13 @@ export const correctBias = definePass({
       else pairs.push({ slot, source: slot.output, expected: new Moments(slot) })
     }
     if (pairs.length === 0) return { changed: 0, skipped }
-    const missing =
-      calibration === undefined ? 'needs calibration data' : 'needs the model as it was before the first pass'
-    if (calibration === undefined || reference === undefined)
-      return { changed: 0, skipped: [{ node: model.graph.name, reason: missing }] }
+    const { name } = model.graph
+    if (calibration === undefined) return { changed: 0, skipped: [needsCalibration(name)] }
+    if (reference === undefined)
+      return {
+        changed: 0,
+        skipped: [{ node: name, reason: 'needs the model as it was before the first pass' }],
+      }
     await measure(reference, calibration, new Map(pairs.map(({ source, expected }) => [source, expected])))
     let changed = 0
     const size = Math.ceil(pairs.length / rounds)

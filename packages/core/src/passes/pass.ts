@@ -20,6 +20,9 @@ export interface PassResult {
   readonly skipped: readonly Skipped[]
 }
 
+/** What a pass says that has no calibration to look at. */
+export const needsCalibration = (node: string): Skipped => ({ node, reason: 'needs calibration data' })
+
 /** What one value of the model held in one run. */
 export interface Observation {
   readonly value: Value

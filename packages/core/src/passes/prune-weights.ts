@@ -2,7 +2,14 @@ import type { Model } from '../graph/model'
 import type { Node } from '../graph/node'
 import { Tensor } from '../graph/tensor'
 import type { Sparsity } from '../kernels/sparse-gpt'
-import { between, definePass, type PassContext, type PassResult, type Skipped } from './pass'
+import {
+  between,
+  definePass,
+  needsCalibration,
+  type PassContext,
+  type PassResult,
+  type Skipped,
+} from './pass'
 import { blockMasks, blockMasksByMass, blockPattern } from './prune/blocks'
 import { pruneChannels } from './prune/channels'
 import { type Importance, magnitude, scopeOf, softmax, wanda } from './prune/importance'
@@ -86,7 +93,7 @@ const NOTE = 'unplugin-onnx.prune-weights'
 async function prune(model: Model, options: Options, { calibration }: PassContext): Promise<PassResult> {
   const { pattern, criterion } = options
   if (calibration === undefined && (options.reconstruct || criterion === 'wanda'))
-    return { changed: 0, skipped: [{ node: model.graph.name, reason: 'needs calibration data' }] }
+    return { changed: 0, skipped: [needsCalibration(model.graph.name)] }
   const skipped: Skipped[] = []
   // Channels that are gone leave no trace, and what is left holds its mass in another way: without a note a second run
   // would take the same share again.

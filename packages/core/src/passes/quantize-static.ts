@@ -1,4 +1,3 @@
-import type { Model } from '../graph/model'
 import type { Node } from '../graph/node'
 import type { Value } from '../graph/value'
 import type { Calibrator, CalibratorOptions } from '../kernels/calibrators'
@@ -6,7 +5,14 @@ import { constantOf } from './facts'
 import type { IntegerLayer } from './integer/layers'
 import type { WeightType } from './integer/weights'
 import { keepMatcher } from './keep'
-import { between, definePass, type PassContext, type PassResult, type Skipped } from './pass'
+import {
+  between,
+  definePass,
+  needsCalibration,
+  type PassContext,
+  type PassResult,
+  type Skipped,
+} from './pass'
 import { type PlanOptions, planOf } from './static/plan'
 import {
   type ActivationType,
@@ -75,8 +81,7 @@ export const quantizeStatic = definePass({
       refused.map(({ node, reason }) => ({ node: node.label, reason }))
     const first = planOf(model, planning)
     if (first.plan.layers.size === 0) return { changed: 0, skipped: skippedOf(first.refused) }
-    if (calibration === undefined)
-      return { changed: 0, skipped: withoutCalibration(model, first.plan.layers) }
+    if (calibration === undefined) return { changed: 0, skipped: [needsCalibration(model.graph.name)] }
     const calibrator: CalibratorOptions = {
       calibrator: options.calibrator as Calibrator,
       percentile: options.percentile,
@@ -93,9 +98,6 @@ export const quantizeStatic = definePass({
     return { changed: plan.layers.size, skipped: skippedOf(refused) }
   },
 })
-
-const withoutCalibration = (model: Model, layers: ReadonlyMap<Node, IntegerLayer>): Skipped[] =>
-  layers.size === 0 ? [] : [{ node: model.graph.name, reason: 'needs calibration data' }]
 
 /** Why a layer can't be quantized whatever its activations are. */
 function refusal(

@@ -4,7 +4,7 @@ import type { WeightOptions } from './low-bits/options'
 import { decibels, noisiest, type Plan, plansFor } from './low-bits/plan'
 import { gridsOf, type Prepared, rounded } from './low-bits/prepared'
 import { store } from './low-bits/store'
-import { between, definePass, type Skipped } from './pass'
+import { between, definePass, needsCalibration, type Skipped } from './pass'
 import { Placement } from './placement'
 
 /**
@@ -84,7 +84,7 @@ export const quantizeWeights = definePass({
     let prepared: ReadonlyMap<Plan, Prepared> = new Map()
     if (options.method === 'gptq' || options.method === 'awq') {
       if (context.calibration === undefined) {
-        for (const { value } of chosen) skipped.push({ node: value.name, reason: 'needs calibration data' })
+        for (const { value } of chosen) skipped.push(needsCalibration(value.name))
         return { changed: 0, skipped }
       }
       prepared = await calibrated(model, chosen, weightOptions, context.calibration, skipped)

@@ -7,7 +7,14 @@ import { applyScales, type LayerScales, largest, scaleChannels, unscaled } from 
 import { channelsOf, isOwn, ownLayer } from './equalization/links'
 import { constantOf } from './facts'
 import { keepMatcher } from './keep'
-import { between, definePass, type PassContext, type PassResult, type Skipped } from './pass'
+import {
+  between,
+  definePass,
+  needsCalibration,
+  type PassContext,
+  type PassResult,
+  type Skipped,
+} from './pass'
 
 /**
  * Moves what makes activations hard to quantize into weights: channel j of what MatMul and Gemm read is divided by
@@ -50,8 +57,7 @@ export const smoothActivations = definePass({
       return held === undefined
     })
     if (groups.length === 0) return { changed: 0, skipped }
-    if (calibration === undefined)
-      return { changed: 0, skipped: [{ node: model.graph.name, reason: 'needs calibration data' }] }
+    if (calibration === undefined) return { changed: 0, skipped: [needsCalibration(model.graph.name)] }
     const byInput = new Map(groups.map((group) => [group.input, group]))
     await calibration.observe(model, [...byInput.keys()], ({ value, data }) => {
       const maxima = byInput.get(value)?.maxima
