@@ -42,10 +42,29 @@ export interface Accuracy {
   readonly top1?: number
 }
 
+/** Time of one run beside the source's, in the same engine, on the same inputs, by turns. */
+export interface Latency {
+  /** Median milliseconds of one run. */
+  readonly milliseconds: number
+  /** Median of time over the source's time, pair by pair: below 1 is faster. */
+  readonly ratio: number
+}
+
+/** Score of the user's own task module. */
+export interface TaskScore {
+  readonly source: number
+  readonly variant: number
+}
+
+/** What a device must have beyond the provider itself. */
+export type DeviceFeature = 'shader-f16'
+
 /** One converted file for one target. */
 export interface Variant {
   readonly target: string
   readonly provider: Provider
+  /** Only for devices that have all of these; where one is missing, the next variant is taken. */
+  readonly requires?: readonly DeviceFeature[]
   /** File name inside the conversion's folder. */
   readonly file: string
   readonly bytes: number
@@ -54,6 +73,8 @@ export interface Variant {
   /** Name of the recipe that won: 'float32', 'float16', 'int8', … */
   readonly recipe: string
   readonly accuracy: Accuracy
+  readonly latency?: Latency
+  readonly task?: TaskScore
   /** onnxruntime session options that this variant wants. */
   readonly session?: Readonly<Record<string, unknown>>
 }
@@ -67,6 +88,8 @@ export interface Candidate {
   /** One sentence: why it was taken or dropped. */
   readonly reason: string
   readonly accuracy?: Accuracy
+  readonly latency?: Latency
+  readonly task?: TaskScore
   /** What single layers were left as they were, and why. */
   readonly skipped?: readonly { readonly node: string; readonly reason: string }[]
 }
