@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import {
-  calibrated,
-  entropyRange,
-  leastErrorRange,
-  percentileRange,
-  quantizationError,
-  totalPower,
-} from '../src/kernels/calibrators'
+import { calibrated, percentileRange } from '../src/kernels/calibrators'
+import { entropyRange } from '../src/kernels/entropy-range'
 import { BINS, Histogram } from '../src/kernels/histogram'
+import { leastErrorRange, quantizationError, totalPower } from '../src/kernels/least-error-range'
 import { random } from './random'
 
 const normal = (size: number, seed: number): Float32Array => {
@@ -131,6 +126,37 @@ describe('calibrators', () => {
     expect(error).toBeLessThan(least * 1.1)
   })
 
+  it('mse finds level by level what it finds bin by bin', () => {
+    const shapes = [
+      normal(20000, 5),
+      normal(20000, 6).map(Math.abs),
+      normal(20000, 7).map((value) => Math.max(0, value)),
+      normal(20000, 8).map((value) => -(value ** 2)),
+      normal(20000, 9).map((value) => value ** 3),
+      normal(20000, 10).map((value) => Math.round(value * 4)),
+    ]
+    for (const data of shapes) {
+      const histogram = counted(data)
+      const { min, max } = histogram
+      let best = { low: Math.min(0, min), high: Math.max(0, max) }
+      for (let round = 0; round < 2; round++) {
+        for (const [end, outermost] of [
+          ['high', Math.max(0, max)],
+          ['low', Math.min(0, min)],
+        ] as const) {
+          const tried = Array.from({ length: 100 }, (_, part) => ({
+            ...best,
+            [end]: (outermost * (100 - part)) / 100,
+          }))
+          for (const range of tried)
+            if (quantizationError(histogram, range, 256) < quantizationError(histogram, best, 256))
+              best = range
+        }
+      }
+      expect(leastErrorRange(histogram, 256)).toEqual(best)
+    }
+  })
+
   it('counts errors as they are, to within what bins blur', () => {
     const data = normal(20000, 3)
     const histogram = counted(data)
@@ -147,6 +173,44 @@ describe('calibrators', () => {
     expect(high).toBeGreaterThan(2.5)
     const even = Float32Array.from({ length: 20000 }, (_, index) => index / 10000 - 1)
     expect(entropyRange(counted(even)).high).toBeGreaterThan(0.95)
+  })
+
+  it('entropy takes the threshold of least divergence', () => {
+    for (const data of [normal(5000, 11), normal(5000, 12).map((value) => value ** 3), normal(300, 13)]) {
+      const histogram = counted(data, [17])
+      const magnitudes = Array.from(
+        { length: BINS / 2 },
+        (_, bin) => histogram.counts[BINS / 2 + bin]! + histogram.counts[BINS / 2 - 1 - bin]!,
+      )
+      const used = magnitudes.findLastIndex((count) => count > 0) + 1
+      const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0)
+      const divergence = (bins: number) => {
+        const beyond = sum(magnitudes.slice(bins))
+        const reference = magnitudes.slice(0, bins)
+        const candidate = reference.map((_, bin) => {
+          const level = Math.floor(((bin + 1) * 128 - 1) / bins)
+          const [from, to] = [Math.floor((level * bins) / 128), Math.floor(((level + 1) * bins) / 128)]
+          const inside = sum(reference.slice(from, to))
+          const holding = reference
+            .slice(from, to)
+            .filter((count, index) => count > 0 || (from + index === bins - 1 && beyond > 0)).length
+          return inside === 0 ? 1 : inside / holding
+        })
+        const within = sum(reference)
+        reference[bins - 1]! += beyond
+        return sum(
+          reference.map((count, bin) => {
+            const share = count / (within + beyond)
+            return share === 0 ? 0 : share * Math.log((share * within) / candidate[bin]!)
+          }),
+        )
+      }
+      const step = Math.max(1, Math.floor((used - 128) / 128))
+      let threshold = 128
+      for (let bins = 128; bins <= used; bins += step)
+        if (divergence(bins) < divergence(threshold)) threshold = bins
+      expect(entropyRange(histogram).high).toBe(Math.min(17, threshold * histogram.width))
+    }
   })
 
   it('entropy keeps a side that has nothing at 0', () => {

@@ -1,13 +1,9 @@
 import type { Model } from '../../graph/model'
 import type { Value } from '../../graph/value'
-import {
-  type CalibratorOptions,
-  calibrated,
-  quantizationError,
-  type Range,
-  totalPower,
-} from '../../kernels/calibrators'
+import { type CalibratorOptions, calibrated } from '../../kernels/calibrators'
 import { Histogram } from '../../kernels/histogram'
+import { quantizationError, totalPower } from '../../kernels/least-error-range'
+import type { Range } from '../../kernels/range'
 import type { Calibration } from '../pass'
 import { operators } from './operators'
 import { boundsOfClamp, type Plan } from './plan'
