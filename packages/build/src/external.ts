@@ -70,17 +70,17 @@ export class ExternalFiles {
     }
     const file: ExternalFile = {
       byteLength: stats.size,
-      read: (offset, length) => readRange(descriptor, offset, length),
+      read: (offset, length) => readRange(descriptor, offset, new Uint8Array(length)),
+      readInto: (offset, target) => void readRange(descriptor, offset, target),
     }
     return { descriptor, file }
   }
 }
 
-function readRange(descriptor: number, offset: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
+function readRange(descriptor: number, offset: number, bytes: Uint8Array): Uint8Array {
   let done = 0
-  while (done < length) {
-    const count = readSync(descriptor, bytes, done, length - done, offset + done)
+  while (done < bytes.length) {
+    const count = readSync(descriptor, bytes, done, bytes.length - done, offset + done)
     if (count === 0) throw new RangeError(`external data ends at byte ${offset + done}`)
     done += count
   }

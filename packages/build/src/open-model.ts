@@ -29,7 +29,9 @@ export function openModelFile(path: string, name: string, large = LARGE): OpenMo
   const descriptor = openSync(path, 'r')
   const { size } = fstatSync(descriptor)
   const skimmed =
-    size < large ? undefined : skim((offset, length) => readAt(descriptor, offset, length), size)
+    size < large
+      ? undefined
+      : skim((offset, length) => readAt(descriptor, offset, new Uint8Array(length)), size)
   if (skimmed === undefined) {
     closeSync(descriptor)
     const bytes = readBytes(path)
@@ -37,7 +39,11 @@ export function openModelFile(path: string, name: string, large = LARGE): OpenMo
   }
   const itself: ExternalFile = {
     byteLength: size,
-    read: (offset, length) => readAt(descriptor, offset, length),
+    read: (offset, length) => readAt(descriptor, offset, new Uint8Array(length)),
+    readInto(offset, target) {
+      if (readAt(descriptor, offset, target).length < target.length)
+        throw new RangeError(`the model ends before byte ${offset + target.length}`)
+    },
   }
   return {
     bytes: skimmed.bytes,
@@ -51,11 +57,10 @@ export function openModelFile(path: string, name: string, large = LARGE): OpenMo
 }
 
 /** Fewer bytes than asked for only at the end of the file. */
-function readAt(descriptor: number, offset: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
+function readAt(descriptor: number, offset: number, bytes: Uint8Array): Uint8Array {
   let done = 0
-  while (done < length) {
-    const count = readSync(descriptor, bytes, done, length - done, offset + done)
+  while (done < bytes.length) {
+    const count = readSync(descriptor, bytes, done, bytes.length - done, offset + done)
     if (count === 0) return bytes.subarray(0, done)
     done += count
   }

@@ -18,6 +18,8 @@ export interface TransformOptions {
   readonly engine?: EngineName
   /** The model once more, as it is before the passes, for those that correct the errors of others. */
   readonly reference?: Model
+  /** As PassContext says it: weights are read once, and one that isn't finite throws when it is written. */
+  readonly weightsAreFinite?: boolean
 }
 
 /** Samples are run a few times in all, not for each candidate. */
@@ -31,10 +33,18 @@ const limits: CalibrationLimits = { samples: 128, elements: 16_000_000 }
 export async function transform(
   model: Model,
   steps: readonly Step[],
-  { name, root = process.cwd(), calibration, engine = 'wasm', reference }: TransformOptions,
+  {
+    name,
+    root = process.cwd(),
+    calibration,
+    engine = 'wasm',
+    reference,
+    weightsAreFinite = false,
+  }: TransformOptions,
 ): Promise<StepResult[]> {
   const feeds = await calibrationFeeds(model, calibration, root, name)
-  return applyPasses(model, steps, passContext(engineFinder(engine, root, name), name, feeds, reference))
+  const context = passContext(engineFinder(engine, root, name), name, feeds, reference)
+  return applyPasses(model, steps, { ...context, weightsAreFinite })
 }
 
 /** Sample inputs from a calibration file; what it leaves open is synthesized. */

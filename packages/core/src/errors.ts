@@ -332,6 +332,14 @@ export const producedWrongLength = (tensor: string, wanted: number, found: numbe
     tensor,
   })
 
+export const weightNotFinite = (tensor: string) =>
+  new OnnxError({
+    code: 'ONNX_WEIGHT_NOT_FINITE',
+    message: `The weight ${quote(tensor)} holds NaN or infinity`,
+    cure: 'Apply the passes without weightsAreFinite: it is skipped then.',
+    tensor,
+  })
+
 // --- editing ---
 
 export const invalidEdit = (problem: string) =>

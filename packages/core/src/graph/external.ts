@@ -6,6 +6,8 @@ export interface ExternalFile {
   readonly byteLength: number
   /** Exactly these bytes; `offset + length` is at most `byteLength`. */
   read(offset: number, length: number): Uint8Array
+  /** Fills `target` with the bytes from `offset` on, where the file can do that; new memory for each tensor costs time. */
+  readInto?(offset: number, target: Uint8Array): void
 }
 
 /**
@@ -50,11 +52,17 @@ export function readExternal(
   { location, offset }: ExternalLocation,
   byteLength: number,
   open: ExternalReader | undefined,
+  memory?: Uint8Array,
 ): Uint8Array {
   if (open === undefined) throw errors.externalNoReader(location, tensor)
   const file = open(location)
   if (offset + byteLength > file.byteLength) {
     throw errors.externalTooShort(location, tensor, offset + byteLength, file.byteLength)
+  }
+  if (memory !== undefined && file.readInto !== undefined) {
+    const target = memory.subarray(0, byteLength)
+    file.readInto(offset, target)
+    return target
   }
   const bytes = file.read(offset, byteLength)
   if (bytes.length !== byteLength) {

@@ -131,6 +131,10 @@ export class Tensor {
    * @throws OnnxError for strings, and where external data can't be read
    */
   bytes(): Uint8Array {
+    return this.#bytes()
+  }
+
+  #bytes(memory?: Uint8Array): Uint8Array {
     const content = this.#content
     switch (content.kind) {
       case 'bytes':
@@ -144,15 +148,19 @@ export class Tensor {
       case 'strings':
         throw errors.wrongDataType('', 'string', 'bytes')
       case 'message':
-        return this.#messageBytes(content.message, content.open)
+        return this.#messageBytes(content.message, content.open, memory)
     }
   }
 
-  #messageBytes(message: Message<'TensorProto'>, open: ExternalReader | undefined): Uint8Array {
+  #messageBytes(
+    message: Message<'TensorProto'>,
+    open: ExternalReader | undefined,
+    memory: Uint8Array | undefined,
+  ): Uint8Array {
     if (this.dataType === 'string') throw errors.wrongDataType(this.sourceName, 'string', 'bytes')
     // Not kept: who walks over all tensors of a model of many GB must not end up holding them.
     if (this.external !== undefined)
-      return readExternal(this.sourceName, this.external, this.byteLength, open)
+      return readExternal(this.sourceName, this.external, this.byteLength, open, memory)
     if (message.raw_data !== undefined) return message.raw_data
     const { field } = dataTypeInfo(this.dataType)
     const packed = (field && message[field]) ?? new Uint8Array()
@@ -160,11 +168,19 @@ export class Tensor {
     return this.#converted
   }
 
-  /** Elements of a float32 tensor: a view where the data is aligned to 4 bytes, else a copy. */
-  float32(): Float32Array {
+  /**
+   * Elements of a float32 tensor: a view where the data is aligned to 4 bytes, else a copy.
+   * @param memory where the data may be put instead of in new memory, byteLength bytes or more, aligned; what is returned
+   * is then good for no longer than what lies there
+   */
+  float32(memory?: Uint8Array): Float32Array {
     if (this.dataType !== 'float32') throw errors.wrongDataType(this.sourceName, this.dataType, 'float32')
-    const bytes = this.bytes()
+    const bytes = this.#bytes(memory)
     if (bytes.byteOffset % 4 === 0) return new Float32Array(bytes.buffer, bytes.byteOffset, this.size)
+    if (memory !== undefined) {
+      memory.set(bytes)
+      return new Float32Array(memory.buffer, memory.byteOffset, this.size)
+    }
     // A Buffer's slice() is a view, not a copy.
     return new Float32Array(new Uint8Array(bytes).buffer)
   }

@@ -65,6 +65,11 @@ export interface PassContext {
   readonly calibration?: Calibration
   /** The model as it was before the first pass: what passes that correct the errors of others compare with. */
   readonly reference?: Model
+  /**
+   * Weights needn't be looked at to see whether they are finite: one that isn't throws ONNX_WEIGHT_NOT_FINITE when it is
+   * written, and then all is to be done once more without this. So each weight is read once.
+   */
+  readonly weightsAreFinite?: boolean
 }
 
 /** What an option takes, where its type and `choices` don't say it. */

@@ -3,6 +3,7 @@ import { isPlainInt8, storeInt8 } from './low-bits/int8'
 import type { WeightOptions } from './low-bits/options'
 import { decibels, noisiest, type Plan, plansFor } from './low-bits/plan'
 import { gridsOf, type Prepared, rounded } from './low-bits/prepared'
+import { Scratch } from './low-bits/scratch'
 import { store } from './low-bits/store'
 import { between, definePass, needsCalibration, type Skipped } from './pass'
 import { Placement } from './placement'
@@ -76,7 +77,8 @@ export const quantizeWeights = definePass({
   async run(model, options, context) {
     const weightOptions = options as unknown as WeightOptions
     const skipped: Skipped[] = []
-    const plans = plansFor(model, weightOptions, skipped)
+    const scratch = new Scratch()
+    const plans = plansFor(model, weightOptions, skipped, scratch, context.weightsAreFinite === true)
     const spared = noisiest(plans, options.spare)
     const chosen = plans.filter((plan) => !spared.has(plan))
     for (const plan of spared)
@@ -94,10 +96,16 @@ export const quantizeWeights = definePass({
       // awq may have divided it.
       const { initializer: tensor = chosenPlan.tensor } = chosenPlan.value
       const plan = { ...chosenPlan, tensor }
-      if (isPlainInt8(weightOptions)) storeInt8(plan, placement)
+      if (isPlainInt8(weightOptions)) storeInt8(plan, placement, scratch)
       else {
         const ready = prepared.get(chosenPlan) ?? gridsOf(plan, weightOptions)
-        store(plan.value, plan.form, options.symmetric, placement, rounded(plan, weightOptions, ready))
+        store(
+          plan.value,
+          plan.form,
+          options.symmetric,
+          placement,
+          rounded(plan, weightOptions, ready, scratch),
+        )
       }
     }
     return { changed: chosen.length, skipped }

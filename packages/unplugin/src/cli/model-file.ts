@@ -1,4 +1,4 @@
-import { open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { type OpenModel, openModelFile } from '@unplugin-onnx/build'
 import { type Model, OnnxError, readModel, splitModel, writeModel } from '@unplugin-onnx/core'
@@ -47,15 +47,29 @@ export async function saveModel(model: Model, file: string): Promise<number> {
   return saveWhole(chunks, file)
 }
 
+async function writeChunk(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < chunk.byteLength; ) {
+    const { bytesWritten } = await handle.write(chunk, done, chunk.byteLength - done, position + done)
+    done += bytesWritten
+  }
+}
+
 async function saveWhole(chunks: Iterable<Uint8Array>, file: string): Promise<number> {
   const temporary = `${file}.${process.pid}.tmp`
   let bytes = 0
   try {
     const handle = await open(temporary, 'w')
     try {
-      for (const chunk of chunks) {
-        await handle.writeFile(chunk)
-        bytes += chunk.byteLength
+      // One is written while the next is made.
+      let writing = Promise.resolve()
+      try {
+        for (const chunk of chunks) {
+          await writing
+          writing = writeChunk(handle, chunk, bytes)
+          bytes += chunk.byteLength
+        }
+      } finally {
+        await writing
       }
       await handle.sync()
     } finally {

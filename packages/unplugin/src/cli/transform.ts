@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { type EngineName, transform } from '@unplugin-onnx/build'
-import { recipes, type Step } from '@unplugin-onnx/core'
+import { OnnxError, recipes, type Step } from '@unplugin-onnx/core'
 import { Command, Option } from 'commander'
 import { step } from './arguments'
 import { listPasses } from './list-passes'
@@ -49,11 +49,22 @@ export const transformCommand = (): Command =>
       await transformFile(file, flags.out, steps, flags)
     })
 
-async function transformFile(
+/** Weights are hardly ever not finite, and to look at each beforehand would be to read all of them twice. */
+async function transformFile(file: string, out: string, steps: readonly Step[], flags: Flags): Promise<void> {
+  try {
+    await applyAndSave(file, out, steps, flags, true)
+  } catch (error) {
+    if (!(error instanceof OnnxError) || error.code !== 'ONNX_WEIGHT_NOT_FINITE') throw error
+    await applyAndSave(file, out, steps, flags, false)
+  }
+}
+
+async function applyAndSave(
   file: string,
   out: string,
   steps: readonly Step[],
   { calibration, engine, json }: Flags,
+  weightsAreFinite: boolean,
 ): Promise<void> {
   await withModel(
     file,
@@ -62,6 +73,7 @@ async function transformFile(
         name: basename(file),
         engine,
         reference,
+        weightsAreFinite,
         ...(calibration === undefined ? {} : { calibration }),
       })
       const after = await saveModel(model, out)

@@ -1,31 +1,40 @@
 import { Tensor } from '../../graph/tensor'
-import { quantizeInt8 } from '../../kernels/int8'
+import { absMaxPerChannel, quantizeInt8, symmetricScales } from '../../kernels/int8'
 import type { Placement } from '../placement'
+import { requireFinite } from './finite'
 import type { WeightOptions } from './options'
+import { Parts } from './parts'
 import type { Plan } from './plan'
+import type { Scratch } from './scratch'
 
 /** Symmetric int8 with a scale for each channel or for all, rounded to nearest: it has a kernel of its own. */
 export const isPlainInt8 = ({ bits, granularity, symmetric, scale, method }: WeightOptions): boolean =>
   bits === 8 && granularity !== 'block' && symmetric && scale === 'float' && method === 'rtn'
 
 /** Puts int8 in the weight's place and DequantizeLinear before its first reader. */
-export function storeInt8({ value, tensor, int8 }: Plan, placement: Placement): void {
+export function storeInt8({ value, tensor, int8 }: Plan, placement: Placement, scratch: Scratch): void {
   const user = placement.firstUser(value)
   if (user === undefined || int8 === undefined) return
-  const { axis, layout, scales } = int8
-  const { graph } = value
+  const { axis, layout } = int8
+  const { graph, name } = value
   const uses = [...value.uses]
-  value.initializer = Tensor.lazy('int8', tensor.dims, () => {
-    return new Uint8Array(quantizeInt8(tensor.float32(), layout, scales).buffer)
+  const parts = new Parts(() => {
+    const data = scratch.float32(tensor)
+    const scales = int8.scales ?? symmetricScales(requireFinite(name, absMaxPerChannel(data, layout)))
+    return { packed: new Uint8Array(quantizeInt8(data, layout, scales).buffer), scales }
   })
-  const dims = axis === undefined ? [] : [scales.length]
-  const scaleTensor = Tensor.fromBytes('float32', dims, new Uint8Array(scales.buffer))
-  const scale = graph.addInitializer(graph.uniqueName(`${value.name}_scale`), scaleTensor)
+  value.initializer = Tensor.lazy('int8', tensor.dims, () => parts.packed())
+  const dims = axis === undefined ? [] : [layout.channels]
+  const scaleTensor =
+    int8.scales === undefined
+      ? Tensor.lazy('float32', dims, () => parts.scaleBytes())
+      : Tensor.fromBytes('float32', dims, new Uint8Array(int8.scales.buffer))
+  const scale = graph.addInitializer(graph.uniqueName(`${name}_scale`), scaleTensor)
   const [output] = graph.addNode(
     {
       opType: 'DequantizeLinear',
       inputs: [value, scale],
-      outputs: [graph.uniqueName(`${value.name}_dequantized`)],
+      outputs: [graph.uniqueName(`${name}_dequantized`)],
       attributes: axis === undefined ? {} : { axis: { type: 'int', value: axis } },
     },
     { before: user },

@@ -19,6 +19,7 @@ import { channelsOf } from '../weight-axis'
 import { type Form, formOf, storedBytes } from './form'
 import { isPlainInt8 } from './int8'
 import type { WeightOptions } from './options'
+import type { Scratch } from './scratch'
 
 /** A weight that is going to be quantized. */
 export interface Plan {
@@ -27,6 +28,8 @@ export interface Plan {
   readonly form: Form
   /** Of plain int8: one scale a channel. */
   readonly int8: Int8Plan | undefined
+  /** Its data was looked at, and is finite. */
+  readonly read: boolean
   /** Power of the rounding noise, as a share of the power of the weights; 0 where nothing is to be spared. */
   readonly noise: number
 }
@@ -34,7 +37,8 @@ export interface Plan {
 export interface Int8Plan {
   readonly axis: number | undefined
   readonly layout: ChannelLayout
-  readonly scales: Float32Array
+  /** Undefined where they're to be chosen when the weight is written. */
+  readonly scales: Float32Array | undefined
 }
 
 /** What dequantizes is no weight any more; its scales and zero points never were. */
@@ -44,8 +48,18 @@ const dequantizers = new Set(['DequantizeLinear', 'MatMulNBits', 'GatherBlockQua
 const others = (value: Value, operators: readonly string[]): boolean =>
   operators.length > 0 && value.uses.some(({ node }) => !operators.includes(node.opType))
 
-/** Weights that can be quantized as the options say. A tensor's data is read, one at a time, and not kept. */
-export function plansFor(model: Model, options: WeightOptions, skipped: Skipped[]): Plan[] {
+/**
+ * Weights that can be quantized as the options say. A tensor's data is read, one at a time, and not kept.
+ * @param trusting they are finite: data that nothing else is wanted of is not read
+ */
+export function plansFor(
+  model: Model,
+  options: WeightOptions,
+  skipped: Skipped[],
+  scratch: Scratch,
+  trusting: boolean,
+): Plan[] {
+  const read = !trusting || options.spare > 0 || options.method !== 'rtn' || options.scale !== 'float'
   const kept = keepMatcher(options.keep)
   const keptByName = nameMatcher(options.keep)
   const plans: Plan[] = []
@@ -65,7 +79,9 @@ export function plansFor(model: Model, options: WeightOptions, skipped: Skipped[
       typeof form === 'string'
         ? form
         : saves(value, tensor, form, options)
-          ? planOf(value, tensor, form, options)
+          ? read
+            ? planOf(value, tensor, form, options, scratch)
+            : unreadPlan(value, tensor, form, options)
           : 'would be no smaller than as float16'
     if (typeof plan === 'string') skipped.push({ node: value.name, reason: plan })
     else plans.push(plan)
@@ -81,19 +97,40 @@ function saves(value: Value, { size }: Tensor, form: Form, { symmetric }: Weight
   return size * 2 > storedBytes(form, symmetric) + 48 + value.name.length
 }
 
-function planOf(value: Value, tensor: Tensor, form: Form, options: WeightOptions): Plan | string {
-  const data = tensor.float32()
+function unreadPlan(value: Value, tensor: Tensor, form: Form, options: WeightOptions): Plan {
+  const plain = form.kind === 'dequantize' && isPlainInt8(options)
+  const int8 = plain
+    ? { axis: form.axis, layout: channelLayout(tensor.dims, form.axis), scales: undefined }
+    : undefined
+  return { value, tensor, form, int8, read: false, noise: 0 }
+}
+
+function planOf(
+  value: Value,
+  tensor: Tensor,
+  form: Form,
+  options: WeightOptions,
+  scratch: Scratch,
+): Plan | string {
+  const data = scratch.float32(tensor)
   if (form.kind === 'dequantize' && isPlainInt8(options)) {
     const layout = channelLayout(tensor.dims, form.axis)
     const maxima = absMaxPerChannel(data, layout)
     if (maxima.includes(Number.NaN)) return 'holds NaN or infinity'
     const int8 = { axis: form.axis, layout, scales: symmetricScales(maxima) }
-    return { value, tensor, form, int8, noise: options.spare > 0 ? int8Noise(data, layout, maxima) : 0 }
+    return {
+      value,
+      tensor,
+      form,
+      int8,
+      read: true,
+      noise: options.spare > 0 ? int8Noise(data, layout, maxima) : 0,
+    }
   }
   const whole = absMaxPerChannel(data, channelLayout(tensor.dims, undefined))
   if (whole.includes(Number.NaN)) return 'holds NaN or infinity'
   const noise = options.spare > 0 ? noiseOf(data, form, options) : 0
-  return { value, tensor, form, int8: undefined, noise }
+  return { value, tensor, form, int8: undefined, read: true, noise }
 }
 
 /** What rounding to nearest adds, whatever the method: it is the order of the weights that counts. */

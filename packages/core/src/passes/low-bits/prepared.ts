@@ -1,13 +1,16 @@
 import { type QuantizedBlocks, quantizeBlocks, quantizeBlocksWith } from '../../kernels/blocks'
 import { type Grids, searchGrids } from '../../kernels/grids'
 import { halfQuadraticGrid } from '../../kernels/hqq'
+import { absMaxPerChannel, channelLayout } from '../../kernels/int8'
 import { kQuantGrid } from '../../kernels/k-quant'
 import type { GridSearch } from '../../kernels/levels'
 import { powerOfTwoGrid } from '../../kernels/power-of-two'
 import { isColumnMajor, isRowMajor, toRows } from '../../kernels/row-order'
 import { leastSquaresGrid } from '../../kernels/scale-search'
+import { requireFinite } from './finite'
 import type { WeightOptions } from './options'
 import type { Plan } from './plan'
+import type { Scratch } from './scratch'
 
 /** What is known of a weight's integers before the model is written; what isn't is made then. */
 export interface Prepared {
@@ -44,15 +47,22 @@ export function gridsOf({ tensor, form }: Plan, options: WeightOptions): Prepare
 
 /** The integers of a weight, made when they're asked for. */
 export function rounded(
-  { tensor, form }: Plan,
+  { value, tensor, form, read }: Plan,
   { symmetric }: WeightOptions,
   { rows, grids, packed }: Prepared,
+  scratch: Scratch,
 ): () => QuantizedBlocks {
+  const whole = channelLayout(tensor.dims, undefined)
   const { layout, order } = form
   return () => {
     if (packed !== undefined && grids !== undefined) return { packed, ...grids }
     const transposed = rows === undefined && !isRowMajor(order) && isColumnMajor(order)
-    const data = rows?.() ?? (transposed ? tensor.float32() : toRows(tensor.float32(), order))
+    let data = rows?.()
+    if (data === undefined) {
+      const weight = scratch.float32(tensor)
+      if (!read) requireFinite(value.name, absMaxPerChannel(weight, whole))
+      data = transposed ? weight : toRows(weight, order)
+    }
     if (grids === undefined) return quantizeBlocks(data, { ...layout, transposed, symmetric })
     const { scales, zeroPoints } = grids
     return { packed: quantizeBlocksWith(data, { ...layout, transposed }, scales, zeroPoints), ...grids }

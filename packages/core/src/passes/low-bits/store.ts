@@ -5,35 +5,7 @@ import { blocksPerRow, type QuantizedBlocks, zeroPointBytes } from '../../kernel
 import { cutRows, type RowOrder, tensorBytes } from '../../kernels/row-order'
 import type { Placement } from '../placement'
 import type { DequantizeForm, Form, NBitsForm } from './form'
-
-/** What a weight was quantized to: made once, its parts handed out and then let go. */
-class Parts {
-  readonly #make: () => QuantizedBlocks
-  readonly #left: { scales?: Float32Array; zeroPoints?: Uint8Array } = {}
-
-  constructor(make: () => QuantizedBlocks) {
-    this.#make = make
-  }
-
-  packed(): Uint8Array {
-    const { packed, scales, zeroPoints } = this.#make()
-    this.#left.scales = scales
-    if (zeroPoints !== undefined) this.#left.zeroPoints = zeroPoints
-    return packed
-  }
-
-  scales(): Float32Array {
-    const { scales = this.#make().scales } = this.#left
-    delete this.#left.scales
-    return scales
-  }
-
-  zeroPoints(): Uint8Array {
-    const { zeroPoints = this.#make().zeroPoints ?? new Uint8Array() } = this.#left
-    delete this.#left.zeroPoints
-    return zeroPoints
-  }
-}
+import { Parts } from './parts'
 
 /**
  * Puts the integers in the weight's place, and what gives the weights back between it and its readers.
@@ -75,7 +47,7 @@ function storeNBits(
     products.length > 0
       ? Tensor.lazy('uint8', matrixDims, () => parts.packed())
       : Tensor.lazy('uint8', [rows, tableBytes], () => cutRows(parts.packed(), rows, tableBytes))
-  const scaleTensor = Tensor.lazy('float32', [rows, blocks], () => bytesOf(parts.scales()))
+  const scaleTensor = Tensor.lazy('float32', [rows, blocks], () => parts.scaleBytes())
   const scale = graph.addInitializer(graph.uniqueName(`${name}_scale`), scaleTensor)
   const zeroDims = [rows, zeroPointBytes(layout)]
   // What GatherBlockQuantized takes for a missing zero point depends on the execution provider.
