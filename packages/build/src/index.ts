@@ -6,10 +6,32 @@ export { ExternalFiles } from './external'
 export type { Logger, ProgressEvent } from './logger'
 export { readNpz } from './npz'
 export { type OpenModel, openModelFile } from './open-model'
+export {
+  type Conditions,
+  cpu as cpuOperators,
+  type Fact,
+  type NumberTest,
+  type OperatorRule,
+  type OperatorTable,
+  type Outcome,
+  type Test,
+  type UnsupportedNode,
+  unsupported,
+  wasm as wasmOperators,
+  webgpu as webgpuOperators,
+  webnn as webnnOperators,
+} from './operators/index'
 export type { InputOverride, ModelOptions } from './options'
 export { printable } from './printable'
 export { formatSummary } from './summary'
-export { defineTarget, type EngineName, type Target, targets } from './targets'
+export {
+  defineTarget,
+  type EngineName,
+  type Target,
+  type TargetVariant,
+  targets,
+  variantsOf,
+} from './targets'
 export { inspectModel } from './tasks/inspect'
 export { calibrationFeeds, type TransformOptions, transform } from './transform'
 export { typesFor } from './types'

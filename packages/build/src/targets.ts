@@ -1,15 +1,30 @@
-import type { Provider } from '@unplugin-onnx/runtime'
+import type { DeviceFeature, Provider } from '@unplugin-onnx/runtime'
+import { cpu, type OperatorTable, wasm, webgpu, webnn } from './operators'
 
 /** Engines that can verify a variant in Node: onnxruntime-web's WebAssembly build and onnxruntime-node. */
 export type EngineName = 'wasm' | 'node'
 
-/** Where a variant will run. */
+/** Where a variant will run. Plain data: all of it is part of the key of every conversion for it. */
 export interface Target {
   readonly name: string
   /** Execution provider that the runtime asks onnxruntime for. */
   readonly provider: Provider
   /** Engine that runs source and candidates during the build: the target's own, or the one nearest to it. */
   readonly engine: EngineName
+  /** What the provider can and can't run: no variant holds an operator that it can't and the source doesn't hold. */
+  readonly operators: OperatorTable
+  /** Names of candidate recipes. */
+  readonly recipes: readonly string[]
+  /** Variants of their own for devices that can more, tried before the one that all devices run. */
+  readonly variants?: readonly TargetVariant[]
+  /** Opened by programs that know of no manifest: verified and timed without the session options of a variant. */
+  readonly standalone?: true
+}
+
+/** What is made for one kind of device of a target. */
+export interface TargetVariant {
+  /** What the device must have beyond the provider. */
+  readonly requires: readonly DeviceFeature[]
   /** Names of candidate recipes. */
   readonly recipes: readonly string[]
 }
@@ -25,10 +40,26 @@ export function defineTarget(target: Target): Target {
   return target
 }
 
+/** What is made for a target, in the order in which devices try it; the last is for all of them. */
+export const variantsOf = ({ variants = [], recipes }: Target): readonly TargetVariant[] => [
+  ...variants,
+  { requires: [], recipes },
+]
+
 // DequantizeLinear on int8 weights and Cast on float16 ones run on every provider, so all targets share the candidates.
 const recipes = ['int8', 'int8-spared', 'int8-mixed', 'float16', 'float32']
 
 // A GPU is nothing that a build machine can count on: what runs in WebAssembly is the closest that always runs.
-defineTarget({ name: 'webgpu', provider: 'webgpu', engine: 'wasm', recipes })
-defineTarget({ name: 'wasm', provider: 'wasm', engine: 'wasm', recipes })
-defineTarget({ name: 'node', provider: 'cpu', engine: 'node', recipes })
+defineTarget({
+  name: 'webgpu',
+  provider: 'webgpu',
+  engine: 'wasm',
+  operators: webgpu,
+  recipes,
+  variants: [{ requires: ['shader-f16'], recipes: ['float16-compute'] }],
+})
+defineTarget({ name: 'wasm', provider: 'wasm', engine: 'wasm', operators: wasm, recipes })
+defineTarget({ name: 'webnn', provider: 'webnn', engine: 'wasm', operators: webnn, recipes })
+defineTarget({ name: 'node', provider: 'cpu', engine: 'node', operators: cpu, recipes })
+// For ONNX Runtime in any language, which opens a file and nothing else.
+defineTarget({ name: 'portable', provider: 'cpu', engine: 'node', operators: cpu, recipes, standalone: true })

@@ -64,4 +64,5 @@ export {
 } from './passes/pass'
 export { recipes, type Step } from './passes/recipes'
 export { type Tap, type TappedModel, tapModel, tapped } from './passes/taps'
+export { inferTypes } from './passes/types/infer'
 export type { Int64 } from './wire/wire-type'

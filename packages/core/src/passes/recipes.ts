@@ -63,13 +63,15 @@ const int4: readonly Step[] = [
 ]
 
 /**
- * Named arrays of passes: what a build may make of a model, from the most exact to the smallest. `int8-spared` leaves the
- * weights that add most noise for their bytes in float16: on PP-OCR detection 16 % more bytes than `int8` and 10 dB less
- * noise (test/passes-models.test.ts). `int8-dynamic` and `int8-static` compute in integers; the latter needs calibration.
+ * Named arrays of passes: what a build may make of a model, from the most exact to the smallest. `float16-compute` is for
+ * GPUs that have float16 (WebGPU's shader-f16). `int8-spared` leaves the weights that add most noise for their bytes in
+ * float16: on PP-OCR detection 16 % more bytes than `int8` and 10 dB less noise (test/passes-models.test.ts).
+ * `int8-dynamic` and `int8-static` compute in integers; the latter needs calibration.
  */
 export const recipes: ReadonlyMap<string, readonly Step[]> = new Map([
   ['float32', [...cleaning, strip]],
   ['float16', [...cleaning, { pass: 'float16', options: { mode: 'storage' } }, strip]],
+  ['float16-compute', [...cleaning, { pass: 'float16', options: { mode: 'compute' } }, strip]],
   ['int8-spared', int8({ spare: 0.2 })],
   ['int8', int8({})],
   ['int4', int4],

@@ -1,0 +1,6 @@
+export { cpu } from './cpu'
+export type { Conditions, Fact, NumberTest, OperatorRule, OperatorTable, Outcome, Test } from './table'
+export { type UnsupportedNode, unsupported } from './unsupported'
+export { wasm } from './wasm'
+export { webgpu } from './webgpu'
+export { webnn } from './webnn'
