@@ -185,83 +185,164 @@ function eight(at: usize, stride: usize, factor: v128, shift: v128, half: v128, 
 }
 
 /**
- * One block in each of `columns` columns, a multiple of 4, from `size` rows that lie `stride` bytes apart. The packed
- * bytes of a column are neighbours.
+ * Four columns of a block to `size * bits / 8` bytes each, `pitch` bytes apart.
+ * @param tile the first row's values; rows are 64 bytes apart
  */
-export function quantizeColumns(
-  source: usize,
-  stride: usize,
+function packFour(
+  tile: usize,
   target: usize,
-  scales: usize,
-  zeroPoints: usize,
-  columns: i32,
+  pitch: usize,
+  factor: v128,
+  shift: v128,
   size: i32,
   bits: i32,
-  mode: i32,
 ): void {
   const width: usize = ((<usize>size) * bits) >> 3
   const each = 32 / bits
   const largest = i32x4.splat((1 << bits) - 1)
   const half = f32x4.splat(load<f32>(CONSTANTS))
   const fifteen = v128.load_splat<i32>(CONSTANTS, 4)
-  for (let column = 0; column < columns; column += 4) {
-    if (mode == SYMMETRIC || mode == ASYMMETRIC) {
-      let low = f32x4.splat(0)
-      let high = f32x4.splat(0)
-      let at = source
-      for (let row = 0; row < size; row++) {
-        const values = v128.load(at)
-        low = f32x4.pmin(low, values)
-        high = f32x4.pmax(high, values)
-        at += stride
-      }
-      const chosen = scalesOf(low, high, mode, bits)
-      const words = zeroPointsOf(low, chosen, mode, bits)
-      const pairs = i16x8.narrow_i32x4_u(words, words)
-      v128.store(scales, chosen)
-      v128.store32_lane(zeroPoints, i8x16.narrow_i16x8_u(pairs, pairs), 0)
+  let word: usize = 0
+  if (bits == 4) {
+    // 32 rows to 16 bytes of each of four columns.
+    for (; word + 16 <= width; word += 16) {
+      const a = eight(tile, 64, factor, shift, half, fifteen)
+      const b = eight(tile + 512, 64, factor, shift, half, fifteen)
+      const c = eight(tile + 1024, 64, factor, shift, half, fifteen)
+      const d = eight(tile + 1536, 64, factor, shift, half, fifteen)
+      tile += 2048
+      const ab = i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
+      const cd = i8x16.shuffle(c, d, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
+      const ba = i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
+      const dc = i8x16.shuffle(c, d, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
+      const to = target + word
+      v128.store(to, i8x16.shuffle(ab, cd, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
+      v128.store(to + pitch, i8x16.shuffle(ab, cd, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+      v128.store(to + 2 * pitch, i8x16.shuffle(ba, dc, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
+      v128.store(to + 3 * pitch, i8x16.shuffle(ba, dc, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
     }
-    const factor = factorsOf(v128.load(scales))
-    const shift = f32x4.convert_i32x4_u(
-      i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(zeroPoints))),
-    )
+  }
+  for (; word < width; word += 4) {
+    let packed = i32x4.splat(0)
+    for (let index = 0; index < each; index++) {
+      const whole = integers(tile, factor, shift, half)
+      const clamped = i32x4.min_s(largest, i32x4.max_s(i32x4.splat(0), whole))
+      packed = v128.or(packed, i32x4.shl(clamped, index * bits))
+      tile += 64
+    }
+    const to = target + word
+    v128.store32_lane(to, packed, 0)
+    v128.store32_lane(to + pitch, packed, 1)
+    v128.store32_lane(to + 2 * pitch, packed, 2)
+    v128.store32_lane(to + 3 * pitch, packed, 3)
+  }
+}
+
+/** Scales and zero points of four columns, chosen from their ranges or as they are there, and the columns packed. */
+function fourColumns(
+  low: v128,
+  high: v128,
+  tile: usize,
+  target: usize,
+  pitch: usize,
+  scales: usize,
+  apart: usize,
+  zeroPoints: usize,
+  size: i32,
+  bits: i32,
+  mode: i32,
+): void {
+  let scale = f32x4.splat(0)
+  if (mode == SYMMETRIC || mode == ASYMMETRIC) {
+    scale = scalesOf(low, high, mode, bits)
+    const words = zeroPointsOf(low, scale, mode, bits)
+    const pairs = i16x8.narrow_i32x4_u(words, words)
+    v128.store32_lane(scales, scale, 0)
+    v128.store32_lane(scales + apart, scale, 1)
+    v128.store32_lane(scales + 2 * apart, scale, 2)
+    v128.store32_lane(scales + 3 * apart, scale, 3)
+    v128.store32_lane(zeroPoints, i8x16.narrow_i16x8_u(pairs, pairs), 0)
+  } else {
+    scale = v128.load32_lane(scales, scale, 0)
+    scale = v128.load32_lane(scales + apart, scale, 1)
+    scale = v128.load32_lane(scales + 2 * apart, scale, 2)
+    scale = v128.load32_lane(scales + 3 * apart, scale, 3)
+  }
+  const factor = factorsOf(scale)
+  const shift = f32x4.convert_i32x4_u(
+    i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(zeroPoints))),
+  )
+  packFour(tile, target, pitch, factor, shift, size, bits)
+}
+
+/**
+ * One block in each of `columns` columns, which are done by 16: what is read and written beyond the last one means
+ * nothing.
+ * @param stride bytes from one row of the source to the next
+ * @param height rows that there are; as many as are missing to `size` are zeros
+ * @param tile memory for 64 bytes a row: rows that lie a power of two apart would push each other out of the cache
+ * @param pitch bytes from the packed ones of one column to those of the next
+ * @param apart bytes from one column's scale to the next one's
+ */
+export function quantizeColumns(
+  source: usize,
+  stride: usize,
+  height: i32,
+  tile: usize,
+  target: usize,
+  pitch: usize,
+  scales: usize,
+  apart: usize,
+  zeroPoints: usize,
+  columns: i32,
+  size: i32,
+  bits: i32,
+  mode: i32,
+): void {
+  const zero = f32x4.splat(0)
+  const end = tile + ((<usize>size) << 6)
+  for (let column = 0; column < columns; column += 16) {
+    let lowA = zero
+    let lowB = zero
+    let lowC = zero
+    let lowD = zero
+    let highA = zero
+    let highB = zero
+    let highC = zero
+    let highD = zero
     let at = source
-    let word: usize = 0
-    if (bits == 4) {
-      // 32 rows to 16 bytes of each of four columns.
-      for (; word + 16 <= width; word += 16) {
-        const a = eight(at, stride, factor, shift, half, fifteen)
-        const b = eight(at + 8 * stride, stride, factor, shift, half, fifteen)
-        const c = eight(at + 16 * stride, stride, factor, shift, half, fifteen)
-        const d = eight(at + 24 * stride, stride, factor, shift, half, fifteen)
-        at += 32 * stride
-        const ab = i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
-        const cd = i8x16.shuffle(c, d, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
-        const ba = i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
-        const dc = i8x16.shuffle(c, d, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
-        const to = target + word
-        v128.store(to, i8x16.shuffle(ab, cd, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
-        v128.store(to + width, i8x16.shuffle(ab, cd, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
-        v128.store(to + 2 * width, i8x16.shuffle(ba, dc, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
-        v128.store(to + 3 * width, i8x16.shuffle(ba, dc, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
-      }
+    let to = tile
+    for (let row = 0; row < height; row++) {
+      const a = v128.load(at)
+      const b = v128.load(at, 16)
+      const c = v128.load(at, 32)
+      const d = v128.load(at, 48)
+      v128.store(to, a)
+      v128.store(to, b, 16)
+      v128.store(to, c, 32)
+      v128.store(to, d, 48)
+      lowA = f32x4.pmin(lowA, a)
+      lowB = f32x4.pmin(lowB, b)
+      lowC = f32x4.pmin(lowC, c)
+      lowD = f32x4.pmin(lowD, d)
+      highA = f32x4.pmax(highA, a)
+      highB = f32x4.pmax(highB, b)
+      highC = f32x4.pmax(highC, c)
+      highD = f32x4.pmax(highD, d)
+      at += stride
+      to += 64
     }
-    for (; word < width; word += 4) {
-      let packed = i32x4.splat(0)
-      for (let index = 0; index < each; index++) {
-        const whole = integers(at, factor, shift, half)
-        const clamped = i32x4.min_s(largest, i32x4.max_s(i32x4.splat(0), whole))
-        packed = v128.or(packed, i32x4.shl(clamped, index * bits))
-        at += stride
-      }
-      v128.store32_lane(target + word, packed, 0)
-      v128.store32_lane(target + word + width, packed, 1)
-      v128.store32_lane(target + word + 2 * width, packed, 2)
-      v128.store32_lane(target + word + 3 * width, packed, 3)
-    }
-    source += 16
-    target += 4 * width
-    scales += 16
-    zeroPoints += 4
+    for (; to < end; to += 16) v128.store(to, zero)
+    fourColumns(lowA, highA, tile, target, pitch, scales, apart, zeroPoints, size, bits, mode)
+    target += 4 * pitch
+    fourColumns(lowB, highB, tile + 16, target, pitch, scales + 4 * apart, apart, zeroPoints + 4, size, bits, mode)
+    target += 4 * pitch
+    fourColumns(lowC, highC, tile + 32, target, pitch, scales + 8 * apart, apart, zeroPoints + 8, size, bits, mode)
+    target += 4 * pitch
+    fourColumns(lowD, highD, tile + 48, target, pitch, scales + 12 * apart, apart, zeroPoints + 12, size, bits, mode)
+    target += 4 * pitch
+    source += 64
+    scales += 16 * apart
+    zeroPoints += 16
   }
 }

@@ -11,8 +11,8 @@ const args = [
   'index.ts',
   ...['--baseDir', here],
   ...['--outFile', 'kernels.wasm', '--runtime', 'stub', '--enable', 'simd', '-O3', '--noAssert'],
-  // 640 KiB that stay in the cache, whatever the size of a tensor; the places in it are in src/kernels/simd.ts.
-  ...['--initialMemory', '10', '--maximumMemory', '10'],
+  // 640 KiB for chunks that stay in the cache; the places in it, and what is beyond, are in src/kernels/simd.ts.
+  ...['--initialMemory', '10', '--maximumMemory', '2048'],
 ]
 let binary = new Uint8Array()
 const { error, stderr } = await asc.main(args, {

@@ -50,9 +50,47 @@ function absMaxBits(source: usize, count: i32): i32 {
   return max
 }
 
+/** Four maxima of a group's magnitudes, some of which are looked at twice. */
+// @ts-expect-error: decorator
+@inline
+function fourMaxima(source: usize, last: usize): v128 {
+  let max = magnitudes(source + last)
+  for (let at: usize = 0; at < last; at += 16) max = i32x4.max_s(max, magnitudes(source + at))
+  return max
+}
+
+/** Groups from which on lanes are compared within a group; of shorter ones, four groups at once. */
+const LONG = 64
+
 /** maxima[group] = max(maxima[group], bits of the largest magnitude of `inner` neighbours), for each group in turn. */
 export function absMaxGroups(source: usize, maxima: usize, groups: i32, inner: i32): void {
-  for (let group = 0; group < groups; group++) {
+  let group = 0
+  if (inner >= 4 && inner < LONG) {
+    const bytes = (<usize>inner) << 2
+    const last = bytes - 16
+    for (; group + 4 <= groups; group += 4) {
+      const a = fourMaxima(source, last)
+      const b = fourMaxima(source + bytes, last)
+      const c = fourMaxima(source + 2 * bytes, last)
+      const d = fourMaxima(source + 3 * bytes, last)
+      const ab = i32x4.max_s(
+        i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23),
+        i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31),
+      )
+      const cd = i32x4.max_s(
+        i8x16.shuffle(c, d, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23),
+        i8x16.shuffle(c, d, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31),
+      )
+      const max = i32x4.max_s(
+        i8x16.shuffle(ab, cd, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
+        i8x16.shuffle(ab, cd, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31),
+      )
+      const at = maxima + ((<usize>group) << 2)
+      v128.store(at, i32x4.max_s(v128.load(at), max))
+      source += 4 * bytes
+    }
+  }
+  for (; group < groups; group++) {
     const at = maxima + ((<usize>group) << 2)
     const max = absMaxBits(source, inner)
     if (max > load<i32>(at)) store<i32>(at, max)
@@ -226,6 +264,47 @@ export function int8Groups(source: usize, target: usize, factors: usize, groups:
     source = end
     target = next
   }
+}
+
+/**
+ * Short groups, whose ends aren't where vectors end: the same as int8Groups makes of them.
+ * @param singles memory for a float32 for each value and three more; factors are such that float32 holds them
+ */
+export function int8ShortGroups(
+  source: usize,
+  target: usize,
+  factors: usize,
+  singles: usize,
+  groups: i32,
+  inner: i32,
+): void {
+  const bytes = (<usize>inner) << 2
+  let to = singles
+  for (let group = 0; group < groups; group++) {
+    const factor = f32x4.splat(<f32>load<f64>(factors + ((<usize>group) << 3)))
+    for (let at: usize = 0; at < bytes; at += 16) v128.store(to + at, factor)
+    to += bytes
+  }
+  const count: usize = groups * inner
+  let index: usize = 0
+  for (; index + 16 <= count; index += 16) {
+    const at = singles + (index << 2)
+    if (
+      quick(
+        source + (index << 2),
+        target + index,
+        v128.load(at),
+        v128.load(at, 16),
+        v128.load(at, 32),
+        v128.load(at, 48),
+      )
+    ) {
+      for (let each = index; each < index + 16; each++)
+        one(source + (each << 2), target + each, load<f64>(factors + ((each / <usize>inner) << 3)))
+    }
+  }
+  for (; index < count; index++)
+    one(source + (index << 2), target + index, load<f64>(factors + ((index / <usize>inner) << 3)))
 }
 
 /**

@@ -1,12 +1,12 @@
 import type { BlockLayout, QuantizedBlocks } from './blocks'
 import type { BlockScales } from './blocks-reference'
-import { CHUNK, PARAMETERS, type Simd, SOURCE, TARGET } from './simd'
+import { CHUNK, PARAMETERS, type Simd, SOURCE, sourceOf, TARGET } from './simd'
 
 /** Scales of a chunk lie at PARAMETERS, their zero points, a byte each, behind them. */
 const ZERO_POINTS = PARAMETERS + 4 * CHUNK
 
-/** Words of four bytes a row of a chunk is longer than its values, lest all rows lie in one set of the cache. */
-const PADDING = 16
+/** Where the kernel for columns works on 16 of them, 64 bytes for each value of a block. */
+const TILE = SOURCE + 8 * CHUNK
 
 export const canQuantizeBlocks = ({ blockSize }: BlockLayout): boolean =>
   blockSize % 16 === 0 && blockSize <= 1024
@@ -113,6 +113,7 @@ function quantizeRows(
   const { blocks, blockBytes, packed, mode } = quantizer
   const source = new Float32Array(simd.memory, SOURCE, CHUNK)
   const target = new Uint8Array(simd.memory, TARGET, CHUNK)
+  const place = sourceOf(simd, data)
   const step = Math.floor(CHUNK / blockSize)
   const whole = columns % blockSize === 0
   // Full blocks of all rows follow each other; rows with a short one are taken one by one and filled up with zeros.
@@ -124,11 +125,14 @@ function quantizeRows(
       const count = Math.min(step, runBlocks - from)
       const start = from * blockSize
       const end = Math.min(runLength, start + count * blockSize)
-      source.set(data.subarray(run * runLength + start, run * runLength + end))
-      source.fill(0, end - start, count * blockSize)
+      const at = whole ? place(start, end - start) : SOURCE
+      if (!whole) {
+        source.set(data.subarray(run * runLength + start, run * runLength + end))
+        source.fill(0, end - start, count * blockSize)
+      }
       const first = run * runBlocks + from
       quantizer.before(first, count, 1)
-      simd.quantizeBlocks(SOURCE, TARGET, PARAMETERS, ZERO_POINTS, count, blockSize, bits, mode)
+      simd.quantizeBlocks(at, TARGET, PARAMETERS, ZERO_POINTS, count, blockSize, bits, mode)
       quantizer.after(first, count, 1)
       packed.set(target.subarray(0, count * blockBytes), first * blockBytes)
     }
@@ -136,23 +140,19 @@ function quantizeRows(
 }
 
 /** A chunk is one block of some rows of the layout, which are columns of the data. */
-function quantizeColumns(
-  simd: Simd,
-  data: Float32Array,
-  { rows, columns, blockSize, bits }: BlockLayout,
-  quantizer: Quantizer,
-): void {
+function quantizeColumns(simd: Simd, data: Float32Array, layout: BlockLayout, quantizer: Quantizer): void {
+  if (quantizeColumnsInPlace(simd, data, layout, quantizer)) return
+  const { rows, columns, blockSize, bits } = layout
   const { blocks, blockBytes, packed, mode } = quantizer
   // Twice the chunk of others: short pieces of rows would cost more to copy than to quantize.
-  const most = Math.floor((2 * CHUNK) / blockSize) & ~3
-  const source = new Float32Array(simd.memory, SOURCE, blockSize * (most + PADDING))
+  const most = Math.floor((2 * CHUNK) / blockSize) & ~15
+  const source = new Float32Array(simd.memory, SOURCE, 2 * CHUNK)
   const target = new Int32Array(simd.memory, TARGET, CHUNK / 4)
   const words = new Int32Array(packed.buffer)
   const blockWords = blockBytes / 4
   for (let from = 0; from < rows; from += most) {
     const count = Math.min(most, rows - from)
-    const padded = (count + 3) & ~3
-    const stride = padded + PADDING
+    const stride = (count + 15) & ~15
     for (let block = 0; block < blocks; block++) {
       const top = block * blockSize
       const height = Math.min(blockSize, columns - top)
@@ -160,10 +160,12 @@ function quantizeColumns(
         const start = (top + row) * rows + from
         source.set(data.subarray(start, start + count), row * stride)
       }
-      source.fill(0, height * stride, blockSize * stride)
       const first = from * blocks + block
       quantizer.before(first, count, blocks)
-      simd.quantizeColumns(SOURCE, 4 * stride, TARGET, PARAMETERS, ZERO_POINTS, padded, blockSize, bits, mode)
+      simd.quantizeColumns(
+        ...([SOURCE, 4 * stride, height, TILE, TARGET, blockBytes, PARAMETERS, 4, ZERO_POINTS] as const),
+        ...([count, blockSize, bits, mode] as const),
+      )
       quantizer.after(first, count, blocks)
       for (let row = 0, at = 0; row < count; row++) {
         const place = (first + row * blocks) * blockWords
@@ -171,4 +173,35 @@ function quantizeColumns(
       }
     }
   }
+}
+
+/** Data that lies in the memory, symmetric: the kernel puts all where it belongs. False where there is no room for that. */
+function quantizeColumnsInPlace(
+  simd: Simd,
+  data: Float32Array,
+  { rows, columns, blockSize, bits }: BlockLayout,
+  { blocks, blockBytes, packed, scales, mode }: Quantizer,
+): boolean {
+  if (data.buffer !== simd.memory || mode !== 0) return false
+  const pitch = blocks * blockBytes
+  // Columns are done by 16: up to 15 that there aren't are written too.
+  const target = data.byteOffset + data.byteLength
+  const scaleTarget = target + (rows + 15) * pitch
+  if (scaleTarget + (rows + 15) * 4 * blocks > simd.memory.byteLength) return false
+  const most = CHUNK - 16
+  for (let from = 0; from < rows; from += most) {
+    for (let block = 0; block < blocks; block++) {
+      const top = block * blockSize
+      const height = Math.min(blockSize, columns - top)
+      simd.quantizeColumns(
+        ...([data.byteOffset + 4 * (top * rows + from), 4 * rows, height, TILE] as const),
+        ...([target + from * pitch + block * blockBytes, pitch] as const),
+        ...([scaleTarget + 4 * (from * blocks + block), 4 * blocks, ZERO_POINTS] as const),
+        ...([Math.min(most, rows - from), blockSize, bits, mode] as const),
+      )
+    }
+  }
+  packed.set(new Uint8Array(simd.memory, target, packed.length))
+  scales.set(new Float32Array(simd.memory, scaleTarget, scales.length))
+  return true
 }

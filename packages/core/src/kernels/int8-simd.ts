@@ -1,12 +1,16 @@
 import type { ChannelLayout } from './int8'
-import { CHUNK, PARAMETERS, type Simd, SOURCE, TARGET } from './simd'
+import { CHUNK, PARAMETERS, type Simd, SOURCE, sourceOf, TARGET } from './simd'
 
 /** Where factors lie in float32, behind those in float64. */
 const SINGLES = PARAMETERS + 8 * CHUNK
+/** Where they lie once for each value, behind the integers. */
+const EXPANDED = TARGET + 2 * CHUNK
+/** Neighbours with one factor from which on it isn't worth while to take them together with others. */
+const LONG = 64
 
 /** Raises `maxima` to the bits of each channel's largest magnitude. */
 export function absMaxSimd(simd: Simd, data: Float32Array, layout: ChannelLayout, maxima: Int32Array): void {
-  const source = new Float32Array(simd.memory, SOURCE, CHUNK)
+  const at = sourceOf(simd, data)
   const raised = new Int32Array(simd.memory, PARAMETERS, CHUNK)
   eachChunk(layout, {
     channels(from, to) {
@@ -16,12 +20,10 @@ export function absMaxSimd(simd: Simd, data: Float32Array, layout: ChannelLayout
       maxima.set(raised.subarray(0, to - from), from)
     },
     columns(start, rows, columns) {
-      source.set(data.subarray(start, start + rows * columns))
-      simd.absMaxColumns(SOURCE, PARAMETERS, rows, columns)
+      simd.absMaxColumns(at(start, rows * columns), PARAMETERS, rows, columns)
     },
     groups(start, groups, inner) {
-      source.set(data.subarray(start, start + groups * inner))
-      simd.absMaxGroups(SOURCE, PARAMETERS, groups, inner)
+      simd.absMaxGroups(at(start, groups * inner), PARAMETERS, groups, inner)
     },
   })
 }
@@ -34,7 +36,7 @@ export function quantizeInt8Simd(
   factors: Float64Array,
 ): Int8Array {
   const quantized = new Int8Array(data.length)
-  const source = new Float32Array(simd.memory, SOURCE, CHUNK)
+  const at = sourceOf(simd, data)
   const target = new Int8Array(simd.memory, TARGET, CHUNK)
   const current = new Float64Array(simd.memory, PARAMETERS, CHUNK)
   const singles = new Float32Array(simd.memory, SINGLES, CHUNK)
@@ -45,13 +47,13 @@ export function quantizeInt8Simd(
       if (layout.inner === 1) singles.set(factors.subarray(from, to))
     },
     columns(start, rows, columns) {
-      source.set(data.subarray(start, start + rows * columns))
-      simd.int8Columns(SOURCE, TARGET, PARAMETERS, fit ? SINGLES : 0, rows, columns)
+      simd.int8Columns(at(start, rows * columns), TARGET, PARAMETERS, fit ? SINGLES : 0, rows, columns)
       quantized.set(target.subarray(0, rows * columns), start)
     },
     groups(start, groups, inner) {
-      source.set(data.subarray(start, start + groups * inner))
-      simd.int8Groups(SOURCE, TARGET, PARAMETERS, groups, inner)
+      const source = at(start, groups * inner)
+      if (fit && inner < LONG) simd.int8ShortGroups(source, TARGET, PARAMETERS, EXPANDED, groups, inner)
+      else simd.int8Groups(source, TARGET, PARAMETERS, groups, inner)
       quantized.set(target.subarray(0, groups * inner), start)
     },
   })

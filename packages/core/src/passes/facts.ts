@@ -18,13 +18,28 @@ const sameRank = new Set(
 )
 
 /** Number of dimensions of a value, as declared or as the nearest operators tell; undefined where they don't. */
-export function rankOf(value: Value, depth = 24): number | undefined {
+export function rankOf(value: Value): number | undefined {
+  return rankWithin(value, 24, new Map())
+}
+
+/** What was found out about a value, and how deep it was looked for: paths that part and meet again are many. */
+type Asked = Map<Value, { readonly rank: number | undefined; readonly depth: number }>
+
+function rankWithin(value: Value, depth: number, asked: Asked): number | undefined {
+  const known = asked.get(value)
+  if (known !== undefined && (known.rank !== undefined || known.depth >= depth)) return known.rank
+  const rank = nearestRank(value, depth, asked)
+  asked.set(value, { rank, depth })
+  return rank
+}
+
+function nearestRank(value: Value, depth: number, asked: Asked): number | undefined {
   const { type, producer } = value
   if (type?.kind === 'tensor' && type.shape !== undefined) return type.shape.length
   if (producer === undefined || producer.domain !== '' || depth === 0) return undefined
   const rank = (index: number) => {
     const input = producer.inputs[index]
-    return input && rankOf(input, depth - 1)
+    return input && rankWithin(input, depth - 1, asked)
   }
   switch (producer.opType) {
     case 'Gemm':

@@ -1,4 +1,5 @@
 import type { Tensor } from '../../graph/tensor'
+import { roomFor } from '../../kernels/simd'
 
 /** What is larger gets memory of its own, lest it stays for as long as the model does. */
 const LARGEST = 1 << 26
@@ -10,6 +11,8 @@ export class Scratch {
   /** A tensor's elements, good until the next call. */
   float32(tensor: Tensor): Float32Array {
     const { byteLength } = tensor
+    const room = roomFor(byteLength)
+    if (room !== undefined) return tensor.float32(room)
     if (byteLength > LARGEST) return tensor.float32()
     if (this.#memory.length < byteLength) this.#memory = new Uint8Array(byteLength)
     return tensor.float32(this.#memory)
