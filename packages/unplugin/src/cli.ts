@@ -1,15 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
-import { compareCommand } from './cli/compare'
-import { convertCommand } from './cli/convert'
 import { exitCodes } from './cli/exit'
-import { inspectCommand } from './cli/inspect'
 import { report } from './cli/report'
-import { transformCommand } from './cli/transform'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string
 }
+
+/** Each is loaded when it is run, or when all are listed: what the others need takes longer to load than a small model to convert. */
+const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ['convert', async () => (await import('./cli/convert')).convertCommand()],
+  ['inspect', async () => (await import('./cli/inspect')).inspectCommand()],
+  ['transform', async () => (await import('./cli/transform')).transformCommand()],
+  ['compare', async () => (await import('./cli/compare')).compareCommand()],
+])
 
 /** Runs the command line and sets the exit code: 0 done, 1 failed, 2 wrong usage, 3 accuracy budget missed. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -19,8 +23,9 @@ export async function main(args: readonly string[]): Promise<void> {
     .exitOverride()
     .configureHelp({ sortSubcommands: false })
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 accuracy budget missed.')
-  for (const command of [convertCommand, inspectCommand, transformCommand, compareCommand]) {
-    program.addCommand(command().exitOverride().copyInheritedSettings(program))
+  const named = commands.get(args[0] ?? '')
+  for (const command of named ? [named] : commands.values()) {
+    program.addCommand((await command()).exitOverride().copyInheritedSettings(program))
   }
   // A reader that has seen enough, as `| head` is, is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -40,7 +40,7 @@ export function quantizeInt8Simd(
   const target = new Int8Array(simd.memory, TARGET, CHUNK)
   const current = new Float64Array(simd.memory, PARAMETERS, CHUNK)
   const singles = new Float32Array(simd.memory, SINGLES, CHUNK)
-  const fit = factors.every((factor) => factor >= 2 ** -120 && factor <= 2 ** 126)
+  const fit = canBeSingles(factors)
   eachChunk(layout, {
     channels(from, to) {
       current.set(factors.subarray(from, to))
@@ -58,6 +58,12 @@ export function quantizeInt8Simd(
     },
   })
   return quantized
+}
+
+/** Float32 holds them with all its bits. */
+function canBeSingles(factors: Float64Array): boolean {
+  for (const factor of factors) if (!(factor >= 2 ** -120 && factor <= 2 ** 126)) return false
+  return true
 }
 
 /** What the parameters of a range of channels are, and the chunks that they are for. */
