@@ -23,6 +23,10 @@ export {
 } from './operators/index'
 export type { InputOverride, ModelOptions } from './options'
 export { printable } from './printable'
+export type { ReportData } from './report/data'
+export { readLayers } from './report/layers'
+export { readReport, withFileNames } from './report/read'
+export { type RenderOptions, renderReport, reportJson } from './report/render'
 export { formatSummary } from './summary'
 export {
   defineTarget,

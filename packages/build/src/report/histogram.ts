@@ -1,7 +1,7 @@
 import type { Grid, Histogram } from './data'
 
-/** As many as are told apart in a chart as wide as a hand. */
-export const bins = 64
+/** Few enough to be read and kept, and enough to look at a part of them. */
+export const bins = 256
 
 /** Counts of the finite numbers in equal bins between the smallest and the largest; undefined where there are none. */
 export function histogramOf(values: ArrayLike<number>, count = bins): Histogram | undefined {
