@@ -48,12 +48,14 @@ function load({ entry, engine }: EnginePackage): Promise<OnnxRuntime> {
 
 /**
  * Opens a model in onnxruntime.
+ * @param extra further session options
  * @throws Error with onnxruntime's own message, where it refuses the model
  */
 export async function openModel(
   engine: EnginePackage,
   model: Uint8Array,
   externalData: readonly ExternalData[] = [],
+  extra: Readonly<Record<string, unknown>> = {},
 ): Promise<EngineSession> {
   const ort = await load(engine)
   const options: InferenceSession.SessionOptions = {
@@ -63,6 +65,7 @@ export async function openModel(
     interOpNumThreads: 1,
     logSeverityLevel: 4,
     ...(externalData.length === 0 ? {} : { externalData: [...externalData] }),
+    ...extra,
   }
   const session = await ort.InferenceSession.create(model, options)
   return {

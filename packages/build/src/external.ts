@@ -70,6 +70,7 @@ export class ExternalFiles {
     }
     const file: ExternalFile = {
       byteLength: stats.size,
+      path,
       read: (offset, length) => readRange(descriptor, offset, new Uint8Array(length)),
       readInto: (offset, target) => void readRange(descriptor, offset, target),
     }

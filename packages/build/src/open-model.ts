@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
 import type { ExternalFile, ExternalReader } from '@unplugin-onnx/core'
 import { ExternalFiles } from './external'
 import { readBytes } from './read-bytes'
@@ -39,6 +39,7 @@ export function openModelFile(path: string, name: string, large = LARGE): OpenMo
   }
   const itself: ExternalFile = {
     byteLength: size,
+    path: realpathSync(path),
     read: (offset, length) => readAt(descriptor, offset, new Uint8Array(length)),
     readInto(offset, target) {
       if (readAt(descriptor, offset, target).length < target.length)

@@ -47,6 +47,7 @@ export { type DataType, type DataTypeInfo, dataTypes } from './onnx/data-types'
 export { applyPasses, type StepResult } from './passes/apply'
 export { extractConstants } from './passes/extract'
 export { passes } from './passes/index'
+export { type LinearLayer, linearLayers } from './passes/linear-layers'
 export { nearest } from './passes/nearest'
 export {
   between,
@@ -63,6 +64,6 @@ export {
   type Skipped,
 } from './passes/pass'
 export { recipes, type Step } from './passes/recipes'
-export { type Tap, type TappedModel, tapModel, tapped } from './passes/taps'
+export { type Tap, type TapOptions, type TappedModel, tapModel, tapped } from './passes/taps'
 export { inferTypes } from './passes/types/infer'
 export type { Int64 } from './wire/wire-type'

@@ -4,6 +4,8 @@ import type { Message } from '../onnx/message'
 /** A file that holds data of tensors, as whoever reads the model hands it in. */
 export interface ExternalFile {
   readonly byteLength: number
+  /** Its real path, for engines that read it themselves; absent where it is no file of the system's. */
+  readonly path?: string
   /** Exactly these bytes; `offset + length` is at most `byteLength`. */
   read(offset: number, length: number): Uint8Array
   /** Fills `target` with the bytes from `offset` on, where the file can do that; new memory for each tensor costs time. */

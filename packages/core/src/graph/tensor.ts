@@ -5,7 +5,13 @@ import { rawFromPacked } from '../onnx/typed-data'
 import { countVarints } from '../wire/reader'
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8'
 import { type Element, elementsOf, rawOf } from './elements'
-import { type ExternalLocation, type ExternalReader, externalLocation, readExternal } from './external'
+import {
+  type ExternalFile,
+  type ExternalLocation,
+  type ExternalReader,
+  externalLocation,
+  readExternal,
+} from './external'
 import { defaultLimits } from './limits'
 
 /** What a tensor is made of. */
@@ -118,6 +124,16 @@ export class Tensor {
   /** @internal */
   get _message(): Message<'TensorProto'> | undefined {
     return this.#content.kind === 'message' ? this.#content.message : undefined
+  }
+
+  /**
+   * The file of external data, opened; undefined where the data isn't external.
+   * @throws OnnxError where it is missing or lies outside the model's folder
+   */
+  externalFile(): ExternalFile | undefined {
+    const { external } = this
+    if (external === undefined || this.#content.kind !== 'message') return undefined
+    return this.#content.open?.(external.location)
   }
 
   /** @internal Its data isn't at hand: it is made or read when it is asked for. */

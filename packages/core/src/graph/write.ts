@@ -19,6 +19,8 @@ import { embedTraining } from './training'
 export interface WriteOptions {
   /** `keep` leaves external data where it lies and writes the references on; without it, it becomes part of the model. */
   readonly external?: 'embed' | 'keep'
+  /** Initializers whose data the caller keeps elsewhere, and where: written as external data. */
+  readonly places?: ReadonlyMap<Tensor, ExternalLocation>
 }
 
 const PROTOBUF_LIMIT = 2 ** 31 - 1
@@ -75,7 +77,7 @@ export function splitModel(model: Model, location: string, minBytes = 1024): Spl
     end = offset + initializer.byteLength
     places.set(initializer, { location, offset, length: initializer.byteLength })
   }
-  const { chunks, byteLength } = layout(model, {}, places)
+  const { chunks, byteLength } = layout(model, { places })
   if (byteLength > PROTOBUF_LIMIT) throw errors.modelTooLarge(byteLength)
   return { model: pull(chunks), data: placed(places) }
 }
@@ -93,8 +95,7 @@ function* placed(places: ReadonlyMap<Tensor, ExternalLocation>): Iterable<Uint8A
 
 function layout(
   model: Model,
-  { external = 'embed' }: WriteOptions,
-  places: ReadonlyMap<Tensor, ExternalLocation> = new Map(),
+  { external = 'embed', places = new Map() }: WriteOptions,
 ): { chunks: Chunk[]; byteLength: number } {
   const writer = new BackwardWriter()
   new ModelWriter(writer, external === 'embed', places).model(model)

@@ -3,6 +3,7 @@ import type { Value } from '../graph/value'
 import type { Calibrator, CalibratorOptions } from '../kernels/calibrators'
 import { constantOf } from './facts'
 import type { IntegerLayer } from './integer/layers'
+import { Maxima } from './integer/maxima'
 import type { WeightType } from './integer/weights'
 import { keepMatcher } from './keep'
 import {
@@ -22,7 +23,7 @@ import {
   stepsOf,
   unfitness,
 } from './static/ranges'
-import { QdqWriter } from './static/write'
+import { QdqWriter, type WriteOptions } from './static/write'
 
 /**
  * Lets layers compute in 8-bit integers with ranges of activations taken from calibration, written as QuantizeLinear and
@@ -70,12 +71,14 @@ export const quantizeStatic = definePass({
   async run(model, options, { calibration }: PassContext): Promise<PassResult> {
     const kept = keepMatcher(options.keep)
     const activations = options.activations as ActivationType
+    const weights = options.weights as WeightType
     const perChannel = options.granularity === 'channel'
     const unfit = new Map<Value, string>()
+    const maxima = new Maxima()
     const planning: PlanOptions = {
       kept,
       unfit,
-      refuse: (layer) => refusal(layer, model.opset(), perChannel, activations, options.weights),
+      refuse: (layer) => refusal(layer, { opset: model.opset(), perChannel, activations, weights, maxima }),
     }
     const skippedOf = (refused: readonly { node: Node; reason: string }[]): Skipped[] =>
       refused.map(({ node, reason }) => ({ node: node.label, reason }))
@@ -94,24 +97,31 @@ export const quantizeStatic = definePass({
     }
     const { plan, refused } = unfit.size === 0 ? first : planOf(model, planning)
     const scales = quantizations(plan, histograms, activations, calibrator)
-    new QdqWriter(model, plan, scales, { weights: options.weights as WeightType, perChannel }).write()
+    new QdqWriter(model, plan, scales, { weights, perChannel, maxima }).write()
     return { changed: plan.layers.size, skipped: skippedOf(refused) }
   },
 })
 
 /** Why a layer can't be quantized whatever its activations are. */
 function refusal(
-  { node, kind, bias, tensor, channels }: IntegerLayer,
-  opset: number,
-  perChannel: boolean,
-  activations: ActivationType,
-  weights: string,
+  { node, kind, bias, tensor, channels, axis }: IntegerLayer,
+  {
+    opset,
+    perChannel,
+    activations,
+    weights,
+    maxima,
+  }: WriteOptions & {
+    readonly opset: number
+    readonly activations: ActivationType
+  },
 ): string | undefined {
   const needed = perChannel ? 13 : 10
   if (opset < needed)
     return `opset ${opset} can't dequantize${perChannel ? ' per channel' : ''}: upgrade-opset to ${needed} first`
   if (activations === 'int8' && weights !== 'int8') return 'int8 activations need int8 weights'
-  if (!tensor.float32().every(Number.isFinite)) return 'its weight holds NaN or infinity'
+  if (maxima.of(tensor, perChannel ? axis : undefined).includes(Number.NaN))
+    return 'its weight holds NaN or infinity'
   if (bias === undefined) return undefined
   const constant = constantOf(bias)
   if (constant?.dataType !== 'float32') return 'its bias is not constant'

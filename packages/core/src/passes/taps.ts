@@ -1,3 +1,4 @@
+import type { ExternalLocation } from '../graph/external'
 import type { Graph } from '../graph/graph'
 import type { Model } from '../graph/model'
 import type { Node } from '../graph/node'
@@ -25,13 +26,26 @@ export interface TappedModel {
   readonly taps: readonly Tap[]
 }
 
+export interface TapOptions {
+  /**
+   * Where an engine finds the data of an initializer of the main graph, so that the copy goes without it; undefined for
+   * one that becomes part of the copy. By default all do.
+   */
+  readonly place?: (weight: Tensor) => ExternalLocation | undefined
+}
+
 /**
  * Writes a copy of the model in which the values are outputs of the main graph as well, as float32, so that an engine shows
  * what they hold. The model itself stays as it is. Out of If and Loop records are carried; out of Scan, whose states keep
  * their shape, values come stacked along a new first axis.
  */
-export function tapModel(model: Model, values: readonly Value[]): TappedModel {
-  const copy = readModel(encodeModel(model))
+export function tapModel(model: Model, values: readonly Value[], { place }: TapOptions = {}): TappedModel {
+  const places = new Map<Tensor, ExternalLocation>()
+  for (const { initializer } of place === undefined ? [] : model.graph.initializers()) {
+    const location = initializer && !places.has(initializer) ? place?.(initializer) : undefined
+    if (initializer !== undefined && location !== undefined) places.set(initializer, location)
+  }
+  const copy = readModel(encodeModel(model, { places }))
   const graphs = [...model.graphs()]
   const copies = [...copy.graphs()]
   const taps = values.map((value) => {
@@ -41,7 +55,7 @@ export function tapModel(model: Model, values: readonly Value[]): TappedModel {
       throw new Error(`The value ${value.name} is not in the model`)
     return tap(copy.graph, graph, found)
   })
-  return { bytes: encodeModel(copy), taps }
+  return { bytes: encodeModel(copy, { external: 'keep' }), taps }
 }
 
 /** What a value held in one run, from what its tap gave. */

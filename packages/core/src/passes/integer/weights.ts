@@ -1,8 +1,9 @@
 import type { Graph } from '../../graph/graph'
 import { Tensor } from '../../graph/tensor'
 import type { Value } from '../../graph/value'
-import { absMaxPerChannel, channelLayout, quantizeInt8, symmetricScales } from '../../kernels/int8'
+import { channelLayout, quantizeInt8, symmetricScales } from '../../kernels/int8'
 import type { DataType } from '../../onnx/data-types'
+import { Maxima } from './maxima'
 
 export type WeightType = 'int8' | 'uint8'
 
@@ -27,17 +28,24 @@ export interface WeightForm {
   readonly leastScales?: Float32Array
 }
 
-/** @returns undefined where the weight holds NaN or infinity */
-export function integerWeight(tensor: Tensor, form: WeightForm): IntegerWeight | undefined {
+/**
+ * @param known what has been read of weights already
+ * @returns undefined where the weight holds NaN or infinity
+ */
+export function integerWeight(
+  tensor: Tensor,
+  form: WeightForm,
+  known = new Maxima(),
+): IntegerWeight | undefined {
   const { type, axis, transposed = false, leastScales } = form
   const layout = channelLayout(tensor.dims, axis)
-  const maxima = absMaxPerChannel(tensor.float32(), layout)
+  const maxima = known.of(tensor, axis)
   if (maxima.includes(Number.NaN)) return undefined
   const scales = symmetricScales(maxima).map((scale, channel) => Math.max(scale, leastScales?.[channel] ?? 0))
   const [rows = 0, columns = 0] = tensor.dims
   const dims = transposed ? [columns, rows] : tensor.dims
   const quantized = Tensor.lazy(type, dims, () => {
-    const signed = quantizeInt8(tensor.float32(), layout, scales)
+    const signed = quantizeInt8(known.scratch.float32(tensor), layout, scales)
     const bytes = new Uint8Array(signed.buffer, signed.byteOffset, signed.length)
     // Adding 128 in eight bits flips the top one.
     if (type === 'uint8')

@@ -6,6 +6,7 @@ import { Tensor } from '../../graph/tensor'
 import type { Value } from '../../graph/value'
 import { constantOf } from '../facts'
 import type { IntegerLayer } from '../integer/layers'
+import type { Maxima } from '../integer/maxima'
 import {
   addFloats,
   Constants,
@@ -21,6 +22,7 @@ import type { Quantization } from './ranges'
 export interface WriteOptions {
   readonly weights: WeightType
   readonly perChannel: boolean
+  readonly maxima: Maxima
 }
 
 /** The largest magnitude of an int32 bias: one in two of what fits, as the sums of products come on top of it. */
@@ -42,7 +44,7 @@ export class QdqWriter {
   readonly #constants = new Constants()
   readonly #weights = new Map<
     Value,
-    { readonly form: string; readonly weight: IntegerWeight; readonly inputs: Value[] }[]
+    { readonly key: string; readonly weight: IntegerWeight; readonly inputs: Value[] }[]
   >()
   readonly #dequantizedWeights = new Map<Graph, Map<Value, Value>>()
 
@@ -196,16 +198,17 @@ export class QdqWriter {
     const channelAxis = this.#options.perChannel ? axis : undefined
     // QGemm alone isn't made without a zero point of the weight (GemmReplaceWithQuant in qdq_actions.cc).
     const explicitZero = kind === 'Gemm'
-    const form = JSON.stringify([channelAxis, explicitZero, least === undefined ? [] : [...least]])
+    const key = JSON.stringify([channelAxis, explicitZero, least === undefined ? [] : [...least]])
     const forms = this.#weights.get(weight) ?? []
-    let stored = forms.find((each) => each.form === form)
+    let stored = forms.find((each) => each.key === key)
     if (stored !== undefined) return stored
     const type = this.#options.weights
-    const made = integerWeight(tensor, {
+    const form = {
       type,
       axis: channelAxis,
       ...(least === undefined ? {} : { leastScales: least }),
-    })
+    }
+    const made = integerWeight(tensor, form, this.#options.maxima)
     if (made === undefined) return undefined
     const { graph } = weight
     const channels = made.scales.length
@@ -222,7 +225,7 @@ export class QdqWriter {
           : this.#constants.zeroPoints(graph, type, channels, made.zeroPoint),
       )
     }
-    stored = { form, weight: made, inputs }
+    stored = { key, weight: made, inputs }
     this.#weights.set(weight, [...forms, stored])
     return stored
   }
