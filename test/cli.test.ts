@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { passes, readModel } from '@unplugin-onnx/core'
+import { encodeModel, passes, readModel, Tensor } from '@unplugin-onnx/core'
 import { InferenceSession } from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { modelFile } from './apps'
@@ -164,6 +164,30 @@ describe('transform', () => {
     expect(bytes.byteLength).toBeLessThan(120_000)
     expect([...readModel(bytes).nodes()].map(({ opType }) => opType)).toContain('DequantizeLinear')
     await (await InferenceSession.create(bytes)).release()
+    expect(readdirSync(folder).filter((file) => file.endsWith('.tmp'))).toEqual([])
+  })
+
+  it('leaves a weight that is not finite and quantizes the others', () => {
+    const model = readModel(readFileSync(join(folder, 'digits_mlp.onnx')))
+    const spoiled = [...model.initializers()].find(({ initializer }) => initializer?.dims.length === 2)
+    const data = new Uint8Array(spoiled?.initializer?.bytes() ?? [])
+    new DataView(data.buffer).setFloat32(40, Number.NaN, true)
+    if (spoiled?.initializer)
+      spoiled.initializer = Tensor.fromBytes('float32', spoiled.initializer.dims, data)
+    writeFileSync(join(folder, 'spoiled.onnx'), encodeModel(model))
+    const { code, stdout, stderr } = run(
+      'transform',
+      'spoiled.onnx',
+      '-o',
+      'left.onnx',
+      '-p',
+      'quantize-weights',
+      '--json',
+    )
+    expect(code, stderr).toBe(0)
+    const [result] = (json(stdout) as { passes: { changed: number; skipped: unknown[] }[] }).passes
+    expect(result?.changed).toBeGreaterThan(0)
+    expect(result?.skipped).toContainEqual({ node: spoiled?.name, reason: 'holds NaN or infinity' })
     expect(readdirSync(folder).filter((file) => file.endsWith('.tmp'))).toEqual([])
   })
 
