@@ -8,6 +8,7 @@ import { lock } from 'proper-lockfile'
 import { reasonOf } from './errors'
 import { hashFile, sha256 } from './hash'
 import type { Logger } from './logger'
+import type { ReportData } from './report/data'
 
 /** A finished conversion on disk. Its manifest names no source file: many paths may hold the same model. */
 export interface Entry {
@@ -16,7 +17,7 @@ export interface Entry {
 }
 
 /** Folder names carry the layout's version, so that another version's files are never misread. */
-const layout = 'v1'
+const layout = 'v2'
 const staleLock = 15_000
 const staleFolder = 24 * 3600_000
 
@@ -84,14 +85,15 @@ export class Cache {
    * Makes an entry visible, whole or not at all: everything is on disk before one rename shows it. Where another process
    * was faster, its entry stays.
    */
-  async commit(work: string, key: string, manifest: Manifest): Promise<Entry> {
+  async commit(work: string, key: string, manifest: Manifest, report: ReportData): Promise<Entry> {
     const text = `${JSON.stringify(manifest, null, 2)}\n`
     await writeDurably(join(work, 'manifest.json'), text)
     await writeDurably(join(work, 'manifest.sha256'), sha256(text))
+    await writeDurably(join(work, 'report.json'), `${JSON.stringify(report)}\n`)
     const files = new Set(manifest.variants.map((variant) => variant.file))
     for (const file of files) await flush(join(work, file))
     // Dropped candidates and samples go; what stays is on disk before it is shown.
-    const kept = new Set([...files, 'manifest.json', 'manifest.sha256'])
+    const kept = new Set([...files, 'manifest.json', 'manifest.sha256', 'report.json'])
     for (const file of await readdir(work))
       if (!kept.has(file)) await rm(join(work, file), { recursive: true })
     await flush(work)

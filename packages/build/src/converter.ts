@@ -8,10 +8,10 @@ import { Flights } from './flights'
 import { limiter } from './limit'
 import { type Logger, type ProgressEvent, progress, type Report, silentLogger } from './logger'
 import { type ModelOptions, type NormalizedOptions, normalizeOptions } from './options'
-import { plan } from './plan'
+import { plan } from './planner/plan'
 import { PoolClosed, WorkerDied, WorkerPool } from './pool'
 import { printable } from './printable'
-import { displayName, filesOf, hashCalibration, keyOf, type Request } from './request'
+import { displayName, filesOf, hashCalibration, hashEvaluation, keyOf, type Request } from './request'
 import { absolute, hashExternal, hashModel, unchanged } from './source'
 import { type Target, targets } from './targets'
 import type { Inspection } from './tasks/task'
@@ -94,7 +94,17 @@ export function createConverter(options: ConverterOptions): Converter {
     for (const { engine } of wanted)
       found.set(engine, await engines.join(engine, () => findEngine(engine, root, name)))
     const calibration = await hashCalibration(root, normalized.calibration, name)
-    return { name, model, external, calibration, options: normalized, targets: wanted, engines: found }
+    const evaluation = await hashEvaluation(root, normalized.task?.evaluate, name)
+    return {
+      name,
+      model,
+      external,
+      calibration,
+      evaluation,
+      options: normalized,
+      targets: wanted,
+      engines: found,
+    }
   }
 
   async function make(asked: Request, key: string, report: Report): Promise<Entry> {
@@ -105,10 +115,10 @@ export function createConverter(options: ConverterOptions): Converter {
       const locations = external.map((each) => each.location)
       const totalBytes = external.reduce((sum, each) => sum + each.bytes, model.bytes)
       const job = { ...asked, model: { ...model, name, external: locations }, totalBytes, work }
-      const manifest = await plan(job, inspection, pool, report)
+      const { manifest, report: details } = await plan(job, inspection, pool, report)
       // The key names the content that was hashed; other content must not come to lie under it.
       if (!(await unchanged(filesOf(asked)))) throw errors.modelChanging(name)
-      return await cache.commit(work, key, manifest)
+      return await cache.commit(work, key, manifest, details)
     } finally {
       await cache.discard(work)
     }

@@ -83,6 +83,30 @@ export const errors = {
       cause,
     ),
 
+  calibrationSampleInvalid: (
+    model: string,
+    calibration: string,
+    sample: string,
+    message: string,
+    cause?: unknown,
+  ) =>
+    error(
+      'ONNX_CALIBRATION_SAMPLE_INVALID',
+      model,
+      `Calibration '${printable(calibration)}', ${printable(sample)}: ${message}`,
+      'Mend that sample, or leave it out.',
+      cause,
+    ),
+
+  sharpMissing: (model: string, calibration: string, cause?: unknown) =>
+    error(
+      'ONNX_SHARP_MISSING',
+      model,
+      `sharp is not installed, and it reads the pictures in '${printable(calibration)}'`,
+      'Run: npm install --save-dev sharp (pnpm add, yarn add and bun add do as well).',
+      cause,
+    ),
+
   calibrationUnknownInput: (model: string, calibration: string, name: string, inputs: readonly string[]) =>
     error(
       'ONNX_CALIBRATION_UNKNOWN_INPUT',
@@ -115,6 +139,31 @@ export const errors = {
       model,
       `It gives other outputs than the source: ${problem}`,
       'Compare a model with what was made of it.',
+    ),
+
+  evaluationNotFound: (model: string, module: string) =>
+    error(
+      'ONNX_EVALUATION_NOT_FOUND',
+      model,
+      `There is no module '${printable(module)}' to evaluate it`,
+      'Give accuracy.evaluate a path that is absolute or relative to the root.',
+    ),
+
+  evaluationFailed: (model: string, module: string, message: string, cause?: unknown) =>
+    error(
+      'ONNX_EVALUATION_FAILED',
+      model,
+      `The evaluation '${printable(module)}' ${message}`,
+      'Export as default a function (model) => score that runs the model as it is given: await model.run(feeds).',
+      cause,
+    ),
+
+  budgetMissed: (model: string, target: string, tried: string) =>
+    error(
+      'ONNX_BUDGET_MISSED',
+      model,
+      `For the target ${printable(target)} nothing smaller than the source is within the accuracy budget. ${tried}`,
+      'Allow more with accuracy, give calibration data, or drop strict to pass the source on.',
     ),
 
   unknownOption: (model: string, kind: string, name: string, known: readonly string[]) =>

@@ -1,10 +1,11 @@
 export type { DenseArray, Feeds } from './arrays'
 export { type Budget, budgets, judge } from './budget'
+export { readNpz } from './calibration/npz'
 export { type ComparedModel, type Comparison, compareModels } from './compare'
 export { type Conversion, type Converter, type ConverterOptions, convert, createConverter } from './converter'
+export type { Evaluate, EvaluatedModel, Score } from './evaluation'
 export { ExternalFiles } from './external'
 export type { Logger, ProgressEvent } from './logger'
-export { readNpz } from './npz'
 export { type OpenModel, openModelFile } from './open-model'
 export {
   type Conditions,
@@ -21,7 +22,15 @@ export {
   webgpu as webgpuOperators,
   webnn as webnnOperators,
 } from './operators/index'
-export type { InputOverride, ModelOptions } from './options'
+export {
+  type Effort,
+  efforts,
+  type InputOverride,
+  type ModelOptions,
+  type Preference,
+  preferences,
+  type TaskBudget,
+} from './options'
 export { printable } from './printable'
 export type { ReportData } from './report/data'
 export { readLayers } from './report/layers'

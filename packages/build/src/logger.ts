@@ -15,6 +15,9 @@ export interface ProgressEvent {
     | 'convert'
     | 'verify'
     | 'search'
+    | 'time'
+    | 'evaluate'
+    | 'describe'
     | 'compress'
     | 'wait'
     | 'done'
@@ -32,7 +35,10 @@ const verbs: Readonly<Record<ProgressEvent['stage'], string>> = {
   'run source': 'running the source',
   convert: 'converting',
   verify: 'verifying',
-  search: 'finding out which weights need float16',
+  search: 'finding out which weights need more bits',
+  time: 'timing',
+  evaluate: 'scoring',
+  describe: 'writing the report',
   compress: 'compressing',
   wait: 'waiting for another process',
   done: 'done',

@@ -7,12 +7,35 @@ export type InputOverride =
   | readonly number[]
   | { readonly dims?: readonly number[]; readonly range?: readonly [low: number, high: number] }
 
+export const preferences = ['size', 'speed', 'balanced'] as const
+export type Preference = (typeof preferences)[number]
+export const efforts = ['fast', 'default', 'thorough'] as const
+export type Effort = (typeof efforts)[number]
+export type Preset = keyof typeof budgets
+
+/** The model's own task as the measure: a module of the user's scores source and variants. */
+export interface TaskBudget {
+  /** Module whose default export scores a model; absolute, or relative to the root. */
+  readonly evaluate: string
+  /** How much worse than the source's a variant's score may be: absolute, or a share such as `'0.5%'`. Default: `'0.5%'`. */
+  readonly maxDrop: number | `${number}%`
+}
+
 /** How one model is converted. */
 export interface ModelOptions {
   /** Names of registered targets, in order of preference. Default: `['webgpu', 'wasm']`. */
   readonly targets?: readonly string[]
-  /** The least agreement with the source that a variant must reach: a preset or numbers. Default: `'balanced'`. */
-  readonly accuracy?: 'high' | 'balanced' | 'small' | Partial<Budget>
+  /** The least agreement with the source that a variant must reach: a preset, numbers or a task. Default: `'balanced'`. */
+  readonly accuracy?: Preset | (Partial<Budget> & Partial<TaskBudget>)
+  /**
+   * What decides between variants within the budget. `'balanced'` takes the smallest that isn't slower than the source,
+   * `'size'` the smallest however slow, `'speed'` the fastest. Default: `'balanced'`.
+   */
+  readonly prefer?: Preference
+  /** How many engine runs the search for a mix of precisions may take: none, dozens or hundreds. Default: `'default'`. */
+  readonly effort?: Effort
+  /** An error instead of a warning where no smaller variant is within the budget. Default: false. */
+  readonly strict?: boolean
   /** Inputs to verify on: `.npz`, `.npy` or a module that yields feeds; absolute, or relative to the root. */
   readonly calibration?: string
   /** Limits the candidates to these recipes of each target. */
@@ -24,8 +47,12 @@ export interface ModelOptions {
 export interface NormalizedOptions {
   readonly targets: readonly string[]
   readonly budget: Partial<Budget>
-  /** Whether the budget is one of the presets, and not the user's own numbers. */
-  readonly preset: boolean
+  /** The budget's name, where it is one of the presets and not the user's own numbers. */
+  readonly preset?: Preset
+  readonly task?: NormalizedTask
+  readonly prefer: Preference
+  readonly effort: Effort
+  readonly strict: boolean
   readonly calibration?: string
   readonly recipes?: readonly string[]
   readonly inputs: Readonly<
@@ -33,7 +60,25 @@ export interface NormalizedOptions {
   >
 }
 
-const modelOptionNames = ['targets', 'accuracy', 'calibration', 'recipes', 'inputs'] as const
+export interface NormalizedTask {
+  readonly evaluate: string
+  readonly maxDrop: number
+  /** Whether `maxDrop` is a share of the source's score. */
+  readonly relative: boolean
+}
+
+const modelOptionNames = [
+  'targets',
+  'accuracy',
+  'prefer',
+  'effort',
+  'strict',
+  'calibration',
+  'recipes',
+  'inputs',
+] as const satisfies readonly (keyof ModelOptions)[]
+const budgetNames = ['sqnr', 'cosine', 'top1'] as const
+const accuracyNames = [...budgetNames, 'evaluate', 'maxDrop'] as const
 
 /**
  * Checks options and fills in defaults; equal meaning gives equal results, so that they can be part of a cache key.
@@ -59,40 +104,67 @@ export function normalizeOptions(options: ModelOptions, model: string): Normaliz
   for (const name of options.recipes ?? []) {
     if (!known.has(name)) throw errors.unknownOption(model, 'recipe', String(name), [...known])
   }
+  const { accuracy = 'balanced', prefer = 'balanced', effort = 'default', strict = false } = options
+  if (!preferences.includes(prefer)) throw errors.unknownOption(model, 'prefer', String(prefer), preferences)
+  if (!efforts.includes(effort)) throw errors.unknownOption(model, 'effort', String(effort), efforts)
+  if (typeof strict !== 'boolean')
+    throw errors.invalidOption(model, 'strict', 'is neither true nor false', 'Write strict: true.')
   return {
     targets: [...new Set(wanted)],
-    budget: budgetOf(options.accuracy ?? 'balanced', model),
-    preset: typeof (options.accuracy ?? 'balanced') === 'string',
+    ...budgetOf(accuracy, model),
+    prefer,
+    effort,
+    strict,
     ...(options.calibration === undefined ? {} : { calibration: options.calibration }),
     ...(options.recipes === undefined ? {} : { recipes: [...new Set(options.recipes)].sort() }),
     inputs: overridesOf(options.inputs ?? {}, model),
   }
 }
 
-function budgetOf(accuracy: NonNullable<ModelOptions['accuracy']>, model: string): Partial<Budget> {
+function budgetOf(
+  accuracy: NonNullable<ModelOptions['accuracy']>,
+  model: string,
+): Pick<NormalizedOptions, 'budget' | 'preset' | 'task'> {
   if (typeof accuracy === 'string') {
-    const preset = Object.entries(budgets).find(([name]) => name === accuracy)?.[1]
-    if (preset === undefined) throw errors.unknownOption(model, 'accuracy', accuracy, Object.keys(budgets))
-    return preset
+    const known = Object.keys(budgets) as Preset[]
+    const preset = known.find((name) => name === accuracy)
+    if (preset === undefined) throw errors.unknownOption(model, 'accuracy', accuracy, known)
+    return { budget: budgets[preset], preset }
   }
-  for (const [key, value] of Object.entries(accuracy)) {
-    if (!['sqnr', 'cosine', 'top1'].includes(key))
-      throw errors.unknownOption(model, 'accuracy key', key, ['sqnr', 'cosine', 'top1'])
+  for (const key of Object.keys(accuracy)) {
+    if (!accuracyNames.some((name) => name === key))
+      throw errors.unknownOption(model, 'accuracy key', key, accuracyNames)
+  }
+  const budget: Record<string, number> = {}
+  for (const key of budgetNames) {
+    const value = accuracy[key]
+    if (value === undefined) continue
     if (typeof value !== 'number' || !Number.isFinite(value)) {
-      throw errors.invalidOption(
-        model,
-        `accuracy.${key}`,
-        'is not a number',
-        'sqnr is in dB; cosine and top1 are at most 1.',
-      )
+      const cure = 'sqnr is in dB; cosine and top1 are at most 1.'
+      throw errors.invalidOption(model, `accuracy.${key}`, 'is not a number', cure)
     }
+    budget[key] = value
   }
-  const { sqnr, cosine, top1 } = accuracy
-  return {
-    ...(sqnr === undefined ? {} : { sqnr }),
-    ...(cosine === undefined ? {} : { cosine }),
-    ...(top1 === undefined ? {} : { top1 }),
+  const task = taskOf(accuracy, model)
+  return { budget, ...(task && { task }) }
+}
+
+function taskOf(
+  { evaluate, maxDrop = '0.5%' }: Partial<TaskBudget>,
+  model: string,
+): NormalizedTask | undefined {
+  if (evaluate === undefined) return undefined
+  if (typeof evaluate !== 'string' || evaluate === '') {
+    const cure = "Write the path of a module: evaluate: './eval.ts'."
+    throw errors.invalidOption(model, 'accuracy.evaluate', 'is no path', cure)
   }
+  const share = typeof maxDrop === 'string' ? /^\s*(\d+(?:\.\d+)?)\s*%\s*$/.exec(maxDrop)?.[1] : undefined
+  const drop = share === undefined ? maxDrop : Number(share) / 100
+  if (typeof drop !== 'number' || !Number.isFinite(drop) || drop < 0) {
+    const cure = "Write how much worse the score may be: 0.01, or '1%' of the source's score."
+    throw errors.invalidOption(model, 'accuracy.maxDrop', 'is neither a number from 0 up nor a share', cure)
+  }
+  return { evaluate, maxDrop: drop, relative: share !== undefined }
 }
 
 function overridesOf(

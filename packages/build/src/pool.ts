@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { OnnxError, type OnnxErrorOptions } from '@unplugin-onnx/core'
 import { pool as createPool, type Pool } from 'workerpool'
+import { limiter } from './limit'
 import type { TaskEvent, Tasks } from './tasks/task'
 
 /** What a worker answers: a result, or an OnnxError as data. */
@@ -42,6 +43,8 @@ const workerFile = [new URL('./worker.js', import.meta.url), new URL('../dist/wo
 export class WorkerPool {
   readonly #size: number
   readonly #timeout: number
+  /** Tasks wait here and not in workerpool, whose queue stands still when a worker with others behind it dies. */
+  readonly #slot: ReturnType<typeof limiter>
   #pool: Pool | undefined
   #running = 0
   #idle: NodeJS.Timeout | undefined
@@ -50,6 +53,7 @@ export class WorkerPool {
   constructor({ size, timeout }: PoolOptions) {
     this.#size = Math.max(1, size ?? Math.min(2, availableParallelism()))
     this.#timeout = timeout ?? 300_000
+    this.#slot = limiter(this.#size)
   }
 
   /**
@@ -67,21 +71,25 @@ export class WorkerPool {
     let lastWords: string | undefined
     let printed = ''
     try {
-      const answer: Answer<ReturnType<Tasks[K]>> = await this.#open()
-        .exec(task, args, {
-          on: (event: TaskEvent | Printed) => {
-            if ('kind' in event) {
-              if (event.kind === 'crash') lastWords = event.reason
-              onEvent?.(event)
-            } else printed = `${printed}${event.stderr ?? ''}`.slice(-2000)
-          },
-        })
-        .timeout(this.#timeout)
+      const answer: Answer<ReturnType<Tasks[K]>> = await this.#slot(async () => {
+        if (this.#closed) throw new PoolClosed()
+        return this.#open()
+          .exec(task, args, {
+            on: (event: TaskEvent | Printed) => {
+              if ('kind' in event) {
+                if (event.kind === 'crash') lastWords = event.reason
+                onEvent?.(event)
+              } else printed = `${printed}${event.stderr ?? ''}`.slice(-2000)
+            },
+          })
+          .timeout(this.#timeout)
+      })
       if (lastWords !== undefined) throw new WorkerDied(lastWords)
       if (answer.ok) return answer.value
       throw new OnnxError(answer.error)
     } catch (cause) {
-      if (cause instanceof OnnxError || cause instanceof WorkerDied) throw cause
+      if (cause instanceof OnnxError || cause instanceof WorkerDied || cause instanceof PoolClosed)
+        throw cause
       if (this.#closed) throw new PoolClosed()
       throw new WorkerDied(lastWords ?? deathOf(cause, this.#timeout, printed))
     } finally {

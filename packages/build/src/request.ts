@@ -4,6 +4,7 @@ import { passes, recipes } from '@unplugin-onnx/core'
 import type { CalibrationFile } from './calibration'
 import type { EnginePackage } from './engine-package'
 import { errors } from './errors'
+import type { EvaluationModule } from './evaluation'
 import { canonical, type HashedFile, sha256 } from './hash'
 import type { NormalizedOptions } from './options'
 import { absolute, type ExternalSource, hashModel } from './source'
@@ -16,17 +17,29 @@ export interface Request {
   readonly model: HashedFile
   readonly external: readonly ExternalSource[]
   readonly calibration: (HashedFile & CalibrationFile) | null
+  readonly evaluation: (HashedFile & EvaluationModule) | null
   readonly options: NormalizedOptions
   readonly targets: readonly Target[]
   readonly engines: ReadonlyMap<EngineName, EnginePackage>
 }
 
 /** Files whose change wants a new conversion. */
-export const filesOf = ({ model, external, calibration }: Request): HashedFile[] => [
+export const filesOf = ({ model, external, calibration, evaluation }: Request): HashedFile[] => [
   model,
   ...external,
   ...(calibration ? [calibration] : []),
+  ...(evaluation ? [evaluation] : []),
 ]
+
+/** @throws OnnxError ONNX_EVALUATION_NOT_FOUND */
+export async function hashEvaluation(root: string, evaluate: string | undefined, model: string) {
+  if (evaluate === undefined) return null
+  try {
+    return { ...(await hashModel(absolute(root, evaluate), model)), name: evaluate }
+  } catch {
+    throw errors.evaluationNotFound(model, evaluate)
+  }
+}
 
 /** @throws OnnxError ONNX_CALIBRATION_NOT_FOUND */
 export async function hashCalibration(root: string, calibration: string | undefined, model: string) {
@@ -43,8 +56,16 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 }
 
 /** Everything that the result depends on, and nothing else: the same content under another name has the same key. */
-export function keyOf({ model, external, calibration, options, targets, engines }: Request): string {
-  const { calibration: file, ...rest } = options
+export function keyOf({
+  model,
+  external,
+  calibration,
+  evaluation,
+  options,
+  targets,
+  engines,
+}: Request): string {
+  const { calibration: file, strict: _, task, ...rest } = options
   return sha256(
     canonical({
       engine: version,
@@ -52,6 +73,7 @@ export function keyOf({ model, external, calibration, options, targets, engines 
       external: external.map((each) => [each.location, each.sha256]),
       // The ending of a calibration file decides how it is read.
       calibration: calibration && [calibration.sha256, file?.split('.').at(-1)],
+      evaluation: evaluation && [evaluation.sha256, task?.maxDrop, task?.relative],
       options: rest,
       targets,
       passes: [...passes.values()].map((pass) => [pass.name, pass.version]),

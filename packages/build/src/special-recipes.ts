@@ -1,8 +1,39 @@
+import { passes, recipes, type Step } from '@unplugin-onnx/core'
+
 /**
  * The name that the source itself goes by among the recipes: its own bytes, or, where its weights lie outside of its file,
  * the model with its weights put in, because a variant is one file.
  */
 export const sourceRecipe = 'source'
 
-/** The recipe that leaves alone what it has to for the budget: the planner finds out what that is. */
-export const mixedRecipe = { name: 'int8-mixed', of: 'int8' } as const
+/** A recipe whose first quantization leaves alone what it has to for the budget: the planner finds out what that is. */
+export interface Mix {
+  /** What it is a mix of. */
+  readonly of: string
+  /** What the weights that are left alone get instead. */
+  readonly above: { readonly recipe: string; readonly precision: string }
+  /** Bits of the weights that are not left alone. */
+  readonly bits: 8 | 4
+}
+
+export const mixes: ReadonlyMap<string, Mix> = new Map([
+  ['int8-mixed', { of: 'int8', above: { recipe: 'float16', precision: 'float16' }, bits: 8 }],
+  ['int4-mixed', { of: 'int4-folded', above: { recipe: 'int8', precision: 'int8' }, bits: 4 }],
+])
+
+/** Recipes that change no number: what they give is the source, cleaned. */
+export const isLossless = (recipe: string): boolean => recipe === sourceRecipe || recipe === 'float32'
+
+/** The steps of a recipe, or of the one that it is a mix of. */
+export const stepsOf = (recipe: string): readonly Step[] => recipes.get(mixes.get(recipe)?.of ?? recipe) ?? []
+
+/** Whether a recipe looks at activations: then it holds on inputs like the calibration's, and on made-up ones it may not. */
+export const needsCalibration = (recipe: string): boolean =>
+  stepsOf(recipe).some(
+    ({ pass, options }) =>
+      passes.get(pass)?.needs === 'calibration' || (pass === 'float16' && options?.mode === 'compute'),
+  )
+
+/** Whether a recipe multiplies in integers, which is faster on some machines and layers and slower on others. */
+export const computesInIntegers = (recipe: string): boolean =>
+  stepsOf(recipe).some(({ pass }) => pass === 'quantize-dynamic' || pass === 'quantize-static')

@@ -47,7 +47,7 @@ export const variantsOf = ({ variants = [], recipes }: Target): readonly TargetV
 ]
 
 // DequantizeLinear on int8 weights and Cast on float16 ones run on every provider, so all targets share the candidates.
-const recipes = ['int8', 'int8-spared', 'int8-mixed', 'float16', 'float32']
+const recipes = ['int4-folded', 'int4-mixed', 'int8', 'int8-spared', 'int8-mixed', 'float16', 'float32']
 
 // A GPU is nothing that a build machine can count on: what runs in WebAssembly is the closest that always runs.
 defineTarget({

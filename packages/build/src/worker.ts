@@ -3,11 +3,14 @@ import { OnnxError } from '@unplugin-onnx/core'
 import { worker } from 'workerpool'
 import type { Answer } from './pool'
 import { compress } from './tasks/compress'
+import { describe } from './tasks/describe'
 import { emit } from './tasks/engine-problem'
+import { evaluate } from './tasks/evaluate'
 import { inspect } from './tasks/inspect'
-import { mix } from './tasks/mix'
 import { runSource, type Step } from './tasks/run-source'
+import { search } from './tasks/search'
 import type { Tasks } from './tasks/task'
+import { time } from './tasks/time'
 import { verify } from './tasks/verify'
 import { write } from './tasks/write'
 
@@ -32,8 +35,11 @@ const tasks: {
   inspect: answering(inspect),
   runSource: answering((...args) => runSource(...args, step)),
   write: answering(write),
-  mix: answering((...args) => mix(...args, step)),
+  search: answering((...args) => search(...args, step)),
   verify: answering((...args) => verify(...args, step)),
+  time: answering(time),
+  evaluate: answering(evaluate),
+  describe: answering(describe),
   compress: answering(compress),
 }
 

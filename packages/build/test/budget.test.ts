@@ -82,7 +82,10 @@ describe('options', () => {
     expect(normalizeOptions({}, 'm')).toEqual({
       targets: ['webgpu', 'wasm'],
       budget: budgets.balanced,
-      preset: true,
+      preset: 'balanced',
+      prefer: 'balanced',
+      effort: 'default',
+      strict: false,
       inputs: {},
     })
   })

@@ -66,9 +66,19 @@ describe('a mix of int8 and float16', () => {
     expect(manifest.variants.map(({ recipe }) => recipe)).toEqual(['int8-mixed'])
   })
 
+  it('of 4 and 8 bits is smaller than int8 where 4 bits alone miss the budget', async () => {
+    const options = { targets: ['wasm'], calibration, accuracy: { sqnr: 20 } } as const
+    const conversion = await converter.convert(model, options)
+    expect(candidate(conversion, 'int4-folded')).toMatchObject({ chosen: false })
+    const mixed = candidate(conversion, 'int4-mixed')
+    expect(mixed).toMatchObject({ chosen: true })
+    expect(mixed?.accuracy?.sqnr).toBeGreaterThanOrEqual(20)
+    expect(mixed?.bytes).toBeLessThan(candidate(conversion, 'int8')?.bytes ?? 0)
+  })
+
   it('spares nothing where int8 alone is within the budget', async () => {
     const options = { targets: ['wasm'], calibration, accuracy: { sqnr: 20 } } as const
-    const plain = await converter.convert(model, options)
+    const plain = await converter.convert(model, { ...options, recipes: ['int8', 'int8-mixed'] })
     const asked = await converter.convert(model, { ...options, recipes: ['int8-mixed'] })
     expect(plain.manifest.variants[0]?.recipe).toBe('int8')
     expect(candidate(plain, 'int8-mixed')).toBeUndefined()

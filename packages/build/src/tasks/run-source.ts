@@ -1,15 +1,21 @@
+import { OnnxError } from '@unplugin-onnx/core'
 import { Agreement } from '../accuracy'
 import { type DenseArray, type Feeds, numbersOf, sizeOf } from '../arrays'
 import { type CalibrationFile, maxElements, readCalibration } from '../calibration'
-import { type EngineSession, openModel } from '../engine'
+import { seededRandom } from '../calibration/random'
+import {
+  chooseShapes,
+  fillInputs,
+  type Overrides,
+  shapeAttempts,
+  synthesizedSamples,
+} from '../calibration/synthesize'
+import type { EngineSession } from '../engine'
 import type { EnginePackage } from '../engine-package'
 import { errors } from '../errors'
-import { resolveExternal } from '../external'
-import { sha256 } from '../hash'
-import { seededRandom } from '../random'
-import { readBytes } from '../read-bytes'
-import { chooseShapes, fillInputs, type Overrides, shapeAttempts, synthesizedSamples } from '../synthesize'
 import { engineProblem } from './engine-problem'
+import { openSource } from './open-source'
+import { sameBits } from './same-bits'
 import { type Sample, saveSample } from './samples'
 import type { Inspection, ModelFile, SourceRun } from './task'
 
@@ -24,17 +30,12 @@ export async function runSource(
   work: string,
   step: Step,
 ): Promise<SourceRun> {
-  const bytes = readBytes(model.path)
-  if (sha256(bytes) !== model.sha256) throw errors.modelChanging(model.name)
   const given = calibration === null ? [] : await readCalibration(calibration, inspection.inputs, model.name)
   let session: EngineSession
   try {
-    const external = model.external.map((location) => ({
-      path: location,
-      data: readBytes(resolveExternal(model.path, model.name, location)),
-    }))
-    session = await openModel(engine, bytes, external)
+    session = await openSource(model, engine)
   } catch (cause) {
+    if (cause instanceof OnnxError) throw cause
     return { ok: false, reason: `the source is not loaded by ${engine.name}: ${await engineProblem(cause)}` }
   }
   const outputs = inspection.outputs.map((output) => output.name)
@@ -59,10 +60,20 @@ async function onCalibration(
   run: (feeds: Feeds) => Promise<Feeds>,
   step: Step,
 ): Promise<SourceRun> {
-  for (const [index, feed] of given.entries()) {
-    const feeds = { ...synthesized(inspection, overrides, feed, 0, index), ...feed }
+  const whole = (feed: Feeds, index: number) => ({
+    ...synthesized(inspection, overrides, feed, 0, index),
+    ...feed,
+  })
+  const { observed, verified } = split(given)
+  for (const [index, feed] of observed.entries())
+    saveSample(work, 'observed', index, { feeds: whole(feed, index), outputs: {} })
+  let steady = true
+  for (const [index, feed] of verified.entries()) {
+    const feeds = whole(feed, index)
     try {
-      saveSample(work, engine, index, { feeds, outputs: await run(feeds) })
+      const outputs = await run(feeds)
+      saveSample(work, engine, index, { feeds, outputs })
+      if (index === 0) steady = sameBits(outputs, await run(feeds))
     } catch (cause) {
       const message = `gives sample ${index}, on which the source fails in ${name}: ${await engineProblem(cause)}`
       throw errors.calibrationInvalid(
@@ -73,9 +84,24 @@ async function onCalibration(
         cause,
       )
     }
-    step(index + 1, given.length)
+    step(index + 1, verified.length)
   }
-  return { ok: true, source: 'calibration', samples: given.length }
+  return { ok: true, source: 'calibration', samples: verified.length, observed: observed.length, steady }
+}
+
+/** With fewer samples there are too few for either. */
+const leastToSplit = 8
+
+/** Every other sample is for passes to look at, the rest for verification: what was fitted to is no proof. */
+function split(given: readonly Feeds[]): {
+  readonly observed: readonly Feeds[]
+  readonly verified: readonly Feeds[]
+} {
+  if (given.length < leastToSplit) return { observed: given, verified: given }
+  return {
+    observed: given.filter((_, index) => index % 2 === 1),
+    verified: given.filter((_, index) => index % 2 === 0),
+  }
 }
 
 async function onSynthesized(
@@ -98,15 +124,17 @@ async function onSynthesized(
       // Samples that tell nothing are passed over, unless there are no others.
       const spare: Sample[] = []
       let samples = 0
+      let steady = true
       for (let sample = 0; sample < 2 * wanted && samples < wanted; sample++) {
         const feeds = made(sample)
         const outputs = await run(feeds)
+        if (sample === 0) steady = sameBits(outputs, await run(feeds))
         if (await tells(feeds, outputs, run)) saveSample(work, engine, samples++, { feeds, outputs })
         else spare.push({ feeds, outputs })
         step(Math.min(sample + 1, wanted), wanted)
       }
       if (samples === 0) for (const each of spare.slice(0, wanted)) saveSample(work, engine, samples++, each)
-      return { ok: true, source: 'synthesized', samples }
+      return { ok: true, source: 'synthesized', samples, observed: 0, steady }
     } catch (cause) {
       first ??= cause
     }

@@ -10,12 +10,14 @@ export interface Sample {
   readonly outputs: Feeds
 }
 
-const fileOf = (work: string, engine: EngineName, index: number): string =>
-  join(work, `${engine}.${index}.sample`)
+/** What candidates of an engine are verified on, or what passes look at. */
+export type SampleSet = EngineName | 'observed'
 
-export function saveSample(work: string, engine: EngineName, index: number, sample: Sample): void {
-  writeFileSync(fileOf(work, engine, index), serialize(sample))
+const fileOf = (work: string, set: SampleSet, index: number): string => join(work, `${set}.${index}.sample`)
+
+export function saveSample(work: string, set: SampleSet, index: number, sample: Sample): void {
+  writeFileSync(fileOf(work, set, index), serialize(sample))
 }
 
-export const loadSample = (work: string, engine: EngineName, index: number): Sample =>
-  deserialize(readFileSync(fileOf(work, engine, index))) as Sample
+export const loadSample = (work: string, set: SampleSet, index: number): Sample =>
+  deserialize(readFileSync(fileOf(work, set, index))) as Sample

@@ -1,7 +1,14 @@
-import type { Accuracy, ValueSignature } from '@unplugin-onnx/runtime'
+import type { Accuracy, DeviceFeature, Latency, ValueSignature } from '@unplugin-onnx/runtime'
+import type { OutputAccuracy } from '../accuracy'
+import type { Budget } from '../budget'
 import type { CalibrationFile } from '../calibration'
+import type { Overrides } from '../calibration/synthesize'
 import type { EnginePackage } from '../engine-package'
-import type { Overrides } from '../synthesize'
+import type { EvaluationModule } from '../evaluation'
+import type { OperatorTable, UnsupportedNode } from '../operators'
+import type { ReportLayer } from '../report/data'
+import type { SessionOptions } from '../session-options'
+import type { SampleSet } from './samples'
 
 /** The source of a conversion, as worker processes need it. */
 export interface ModelFile {
@@ -34,16 +41,79 @@ export interface Skip {
 /** A step that may fail without failing the conversion: a reason then stands in for the result. */
 export type Attempt<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly reason: string }
 
-export type SourceRun = Attempt<{ readonly source: 'calibration' | 'synthesized'; readonly samples: number }>
-export type Written = Attempt<{
-  readonly file: string
-  readonly bytes: number
-  readonly sha256: string
-  readonly skipped: readonly Skip[]
+export type SourceRun = Attempt<{
+  readonly source: 'calibration' | 'synthesized'
+  readonly samples: number
+  /** Samples that passes may look at; they are not among those that candidates are verified on. */
+  readonly observed: number
+  /** Whether the source gives the same, bit by bit, when it runs again. */
+  readonly steady: boolean
 }>
-export type Verified = Attempt<{ readonly accuracy: Accuracy }>
-/** Weights that stay in float16, and why. */
-export type Mixed = Attempt<{ readonly keep: readonly Skip[] }>
+
+export interface WriteRequest {
+  readonly recipe: string
+  /** Name in the work folder. */
+  readonly file: string
+  /** Names of weights that the recipe's first quantization leaves alone. */
+  readonly keep?: readonly string[]
+  /** Samples that passes may look at. */
+  readonly samples?: { readonly of: SampleSet; readonly count: number }
+  /** Providers whose operator tables the variant is held against. */
+  readonly places: readonly OperatorPlace[]
+}
+
+/** An operator table, and what a device must have. */
+export interface OperatorPlace {
+  readonly operators: OperatorTable
+  readonly requires: readonly DeviceFeature[]
+}
+
+/** What a provider does not run as it should: nodes that the variant has and the source has not, and the source's own. */
+export interface Bounced {
+  readonly added: readonly UnsupportedNode[]
+  readonly inherited: readonly UnsupportedNode[]
+}
+
+/** A variant in the work folder. */
+export interface VerifiedFile {
+  readonly file: string
+  readonly sha256: string
+}
+
+export type Written = Attempt<
+  VerifiedFile & {
+    readonly bytes: number
+    readonly skipped: readonly Skip[]
+    readonly session?: SessionOptions
+    /** In the order of the places that were asked for. */
+    readonly bounced: readonly Bounced[]
+  }
+>
+export type Verified = Attempt<{ readonly accuracy: Accuracy; readonly outputs: readonly OutputAccuracy[] }>
+export type Timed = Attempt<{ readonly latency: Latency }>
+export type Scored = Attempt<{ readonly score: number; readonly lowerIsBetter: boolean }>
+
+/** How loud weights are at the model's outputs, measured together. */
+export interface Loudness {
+  readonly weights: readonly string[]
+  /** Signal-to-noise at the outputs, in dB, with these alone at the recipe's bits. */
+  readonly sqnr: number
+}
+
+/** Weights that stay above the recipe's bits, and why; and all that was measured on the way. */
+export type Mixed = Attempt<{ readonly keep: readonly Skip[] }> & { readonly loudness: readonly Loudness[] }
+
+export interface SearchRequest {
+  readonly mix: string
+  readonly budget: Partial<Budget>
+  /** Variants that may be made and run in all. */
+  readonly runs: number
+}
+
+export interface DescribedVariant {
+  readonly file: string
+  readonly skipped: readonly Skip[]
+}
 
 /** What worker processes do. All arguments and results are plain data. */
 export interface Tasks {
@@ -58,32 +128,57 @@ export interface Tasks {
     overrides: Overrides,
     work: string,
   ): SourceRun
-  /** Applies a recipe and writes the variant into the work folder; `keep` names weights that it leaves alone. */
-  /** @param engine evaluates constant subgraphs */
-  write(
+  /**
+   * Applies a recipe and writes the variant into the work folder.
+   * @param engine evaluates constant subgraphs and observes activations
+   */
+  write(model: ModelFile, request: WriteRequest, work: string, engine: EnginePackage): Written
+  /** Finds the weights that a mix has to leave alone to be within the budget. */
+  search(
     model: ModelFile,
-    recipe: string,
-    work: string,
+    request: SearchRequest,
     engine: EnginePackage,
-    keep?: readonly string[],
-  ): Written
-  /** Finds the weights that a recipe has to leave alone to reach `sqnr` dB. */
-  mix(
-    model: ModelFile,
-    recipe: string,
-    sqnr: number,
-    engine: EnginePackage,
+    options: SessionOptions | undefined,
+    classes: readonly string[],
     samples: number,
     work: string,
   ): Mixed
   /** Runs a variant on what the source was run on. */
   verify(
-    file: string,
+    file: VerifiedFile,
     engine: EnginePackage,
+    options: SessionOptions | undefined,
     classes: readonly string[],
     samples: number,
+    steady: boolean,
     work: string,
   ): Verified
+  /** Times a variant beside its source. */
+  time(
+    model: ModelFile,
+    file: VerifiedFile,
+    engine: EnginePackage,
+    options: SessionOptions | undefined,
+    work: string,
+  ): Timed
+  /** Lets the user's module score a variant, or without one the source. */
+  evaluate(
+    model: ModelFile,
+    inspection: Inspection,
+    file: VerifiedFile | null,
+    evaluation: EvaluationModule,
+    engine: EnginePackage,
+    options: SessionOptions | undefined,
+    work: string,
+  ): Scored
+  /** What became of each weight, for the report. */
+  describe(
+    model: ModelFile,
+    variants: readonly DescribedVariant[],
+    engine: EnginePackage | null,
+    samples: number,
+    work: string,
+  ): readonly ReportLayer[]
   /** Size under brotli, all files together. */
   compress(paths: readonly string[]): number
 }

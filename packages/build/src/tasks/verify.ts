@@ -2,23 +2,32 @@ import { join } from 'node:path'
 import { Agreement } from '../accuracy'
 import { type EngineSession, openModel } from '../engine'
 import type { EnginePackage } from '../engine-package'
+import { sha256 } from '../hash'
 import { readBytes } from '../read-bytes'
+import type { SessionOptions } from '../session-options'
 import { engineProblem } from './engine-problem'
 import type { Step } from './run-source'
+import { sameBits } from './same-bits'
 import { loadSample } from './samples'
-import type { Verified } from './task'
+import type { Verified, VerifiedFile } from './task'
 
+/** @param steady whether the source gives the same when it runs again: then the variant has to as well */
 export async function verify(
-  file: string,
+  { file, sha256: expected }: VerifiedFile,
   engine: EnginePackage,
+  options: SessionOptions | undefined,
   classes: readonly string[],
   samples: number,
+  steady: boolean,
   work: string,
   step: Step,
 ): Promise<Verified> {
+  const bytes = readBytes(join(work, file))
+  // What is shipped is what is verified.
+  if (sha256(bytes) !== expected) return { ok: false, reason: 'its file is not what was written' }
   let session: EngineSession
   try {
-    session = await openModel(engine, readBytes(join(work, file)))
+    session = await openModel(engine, bytes, [], options)
   } catch (cause) {
     return { ok: false, reason: `it is not loaded by ${engine.name}: ${await engineProblem(cause)}` }
   }
@@ -26,11 +35,15 @@ export async function verify(
     const agreement = new Agreement(new Set(classes))
     for (let index = 0; index < samples; index++) {
       const { feeds, outputs } = loadSample(work, engine.engine, index)
-      const problem = agreement.add(outputs, await session.run(feeds, Object.keys(outputs)))
+      const names = Object.keys(outputs)
+      const actual = await session.run(feeds, names)
+      const problem = agreement.add(outputs, actual)
       if (problem !== undefined) return { ok: false, reason: problem }
+      if (index === 0 && steady && !sameBits(actual, await session.run(feeds, names)))
+        return { ok: false, reason: 'it gives something else when it runs again, and the source does not' }
       step(index + 1, samples)
     }
-    return { ok: true, accuracy: agreement.result() }
+    return { ok: true, accuracy: agreement.result(), outputs: agreement.outputs() }
   } catch (cause) {
     return { ok: false, reason: `it fails in ${engine.name}: ${await engineProblem(cause)}` }
   } finally {

@@ -6,57 +6,81 @@ import type { EnginePackage } from '../engine-package'
 import { errors } from '../errors'
 import { ExternalFiles } from '../external'
 import { sha256 } from '../hash'
+import { type UnsupportedNode, unsupported } from '../operators'
 import { passContext } from '../pass-context'
 import { printable } from '../printable'
 import { readBytes } from '../read-bytes'
-import { mixedRecipe, sourceRecipe } from '../special-recipes'
+import { sessionOptionsFor } from '../session-options'
+import { sourceRecipe } from '../special-recipes'
 import { applyRecipe } from './recipe'
-import type { ModelFile, Written } from './task'
-
-/**
- * Names say the recipe alone: an entry serves every path that holds this model. Not `.onnx`, or a bundler plugin would take
- * a variant for a source.
- */
-const fileOf = (recipe: string): string => `${recipe}.onnxv`
+import { loadSample } from './samples'
+import type { ModelFile, WriteRequest, Written } from './task'
 
 const maxSkips = 100
 
+/** Applies a recipe to the source and writes the variant. A pass that fails costs its candidate, not the build. */
 export async function write(
   model: ModelFile,
-  recipe: string,
+  { recipe, file, keep = [], samples, places }: WriteRequest,
   work: string,
   engine: EnginePackage,
-  keep: readonly string[] = [],
 ): Promise<Written> {
-  const file = fileOf(recipe)
   const path = join(work, file)
-  if (recipe === sourceRecipe && model.external.length === 0) {
-    copyFileSync(model.path, path)
-    return { ok: true, file, bytes: model.bytes, sha256: model.sha256, skipped: [] }
-  }
   const source = readBytes(model.path)
   if (sha256(source) !== model.sha256) throw errors.modelChanging(model.name)
   const external = new ExternalFiles(model.path, model.name)
   try {
-    const parsed = readModel(source, { external: external.reader, name: printable(model.name) })
-    const context = passContext(async () => engine, model.name)
-    const skipped =
-      recipe === sourceRecipe
-        ? []
-        : await applyRecipe(parsed, recipe === mixedRecipe.name ? mixedRecipe.of : recipe, keep, context)
-    return { ok: true, file, ...writeChunks(path, writeModel(parsed)), skipped: skipped.slice(0, maxSkips) }
+    const read = () => readModel(source, { external: external.reader, name: printable(model.name) })
+    const parsed = read()
+    const own = places.map((place) => unsupported(parsed, place, place))
+    if (recipe === sourceRecipe && model.external.length === 0) {
+      copyFileSync(model.path, path)
+      const bounced = own.map((inherited) => ({ added: [], inherited }))
+      return { ok: true, file, bytes: model.bytes, sha256: model.sha256, skipped: [], bounced }
+    }
+    const skipped: { node: string; reason: string }[] = []
+    if (recipe !== sourceRecipe) {
+      const feeds =
+        samples === undefined
+          ? []
+          : Array.from({ length: samples.count }, (_, index) => loadSample(work, samples.of, index).feeds)
+      const context = passContext(
+        async () => engine,
+        model.name,
+        feeds,
+        feeds.length > 0 ? read() : undefined,
+      )
+      skipped.push(...(await applyRecipe(parsed, recipe, keep, context)))
+    }
+    const options = sessionOptionsFor(parsed)
+    return {
+      ok: true,
+      file,
+      ...writeChunks(path, writeModel(parsed)),
+      skipped: skipped.slice(0, maxSkips),
+      bounced: places.map((place, index) => {
+        const inherited = own[index] ?? []
+        return { added: addedTo(inherited, unsupported(parsed, place, place)), inherited }
+      }),
+      ...(options && { session: options }),
+    }
   } catch (cause) {
     // What is wrong with the source is wrong with all candidates.
     if (cause instanceof OnnxError && (recipe === sourceRecipe || cause.code.startsWith('ONNX_EXTERNAL'))) {
       throw cause
     }
-    // A pass that fails costs its candidate, not the build.
     const reason =
       cause instanceof OnnxError ? cause.problem : cause instanceof Error ? cause.message : String(cause)
     return { ok: false, reason: `the recipe failed: ${printable(reason)}` }
   } finally {
     external.close()
   }
+}
+
+/** What came with the recipe: an operator in a form that the source has nowhere, whatever nodes are called now. */
+function addedTo(inherited: readonly UnsupportedNode[], all: readonly UnsupportedNode[]): UnsupportedNode[] {
+  const known = new Set(inherited.map(({ opType, outcome }) => `${opType} ${outcome}`))
+  return all.filter(({ opType, outcome }) => !known.has(`${opType} ${outcome}`))
 }
 
 function writeChunks(path: string, chunks: Iterable<Uint8Array>): { bytes: number; sha256: string } {

@@ -39,6 +39,8 @@ const computing = (...steps: readonly Step[]): readonly Step[] => [
   strip,
 ]
 
+const fourBits = { bits: 4, granularity: 'block', symmetric: false, method: 'mse' } as const
+
 /**
  * Matrices at 4 bits in blocks of 32, which MatMulNBits multiplies with as they are; all other weights at 8 bits: small
  * layers, tables and convolutions lose more by 4 bits than they save.
@@ -48,15 +50,21 @@ const int4: readonly Step[] = [
   { pass: 'upgrade-opset' },
   {
     pass: 'quantize-weights',
-    options: {
-      bits: 4,
-      granularity: 'block',
-      symmetric: false,
-      method: 'mse',
-      format: 'nbits',
-      operators: ['MatMul', 'Gemm'],
-    },
+    options: { ...fourBits, format: 'nbits', operators: ['MatMul', 'Gemm'] },
   },
+  { pass: 'quantize-weights' },
+  { pass: 'float16', options: { mode: 'storage' } },
+  strip,
+]
+
+/**
+ * All weights at 4 bits in blocks of 32, given back by DequantizeLinear: onnxruntime folds that when the session is created
+ * (with disable_quant_qdq), and computes in float32 at its speed. What would not gain by 4 bits goes to 8.
+ */
+const int4Folded: readonly Step[] = [
+  ...cleaning,
+  { pass: 'upgrade-opset' },
+  { pass: 'quantize-weights', options: { ...fourBits, format: 'dequantize' } },
   { pass: 'quantize-weights' },
   { pass: 'float16', options: { mode: 'storage' } },
   strip,
@@ -75,6 +83,7 @@ export const recipes: ReadonlyMap<string, readonly Step[]> = new Map([
   ['int8-spared', int8({ spare: 0.2 })],
   ['int8', int8({})],
   ['int4', int4],
+  ['int4-folded', int4Folded],
   ['int8-dynamic', computing({ pass: 'quantize-dynamic' })],
   ['int8-static', computing({ pass: 'quantize-static' })],
 ])

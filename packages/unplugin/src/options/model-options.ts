@@ -27,6 +27,9 @@ export function modelOptions(
   let result: ModelOptions = {
     targets: options.targets ?? defaultTargets(runs),
     ...(options.accuracy !== undefined && { accuracy: options.accuracy }),
+    ...(options.prefer !== undefined && { prefer: options.prefer }),
+    ...(options.effort !== undefined && { effort: options.effort }),
+    ...(options.strict !== undefined && { strict: options.strict }),
   }
   for (const [glob, own] of Object.entries(options.models ?? {})) {
     if (matches(glob, file, root)) result = { ...result, ...own }

@@ -1,10 +1,10 @@
-import type { ModelOptions } from '@unplugin-onnx/build'
+import { efforts, type ModelOptions, preferences } from '@unplugin-onnx/build'
 
 export type Pattern = string | RegExp
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info'
 
 /** What the plugin takes, inline in the bundler's configuration or in `onnx.config.ts`. */
-export interface Options extends Pick<ModelOptions, 'targets' | 'accuracy'> {
+export interface Options extends Pick<ModelOptions, 'targets' | 'accuracy' | 'prefer' | 'effort' | 'strict'> {
   /**
    * Where the models will run. Default: `['webgpu', 'wasm']` for browsers, `['node']` for server builds and Vitest.
    * Set it when the bundler can't tell, as Rollup can't: `['node']` for a Node program.
@@ -18,6 +18,12 @@ export interface Options extends Pick<ModelOptions, 'targets' | 'accuracy'> {
   readonly cache?: { readonly dir?: string }
   /** Write `det.d.onnx.ts` beside each model, which types its inputs and outputs. Default: true. */
   readonly dts?: boolean
+  /**
+   * Write a report of all conversions when a build ends: `true` for `onnx-report.html`, with the same as
+   * `onnx-report.json`, in the project's root, or another path that ends in `.html`. Default: false. Vite's dev server
+   * shows it at `/__onnx/` in any case.
+   */
+  readonly report?: boolean | string
   /** Which models the plugin takes. Default: all `.onnx` files. */
   readonly include?: Pattern | readonly Pattern[]
   readonly exclude?: Pattern | readonly Pattern[]
@@ -64,14 +70,29 @@ const oneOf = (...names: string[]): Kind => ({
 
 const levels = oneOf('high', 'balanced', 'small')
 const accuracy: Kind = {
-  expected: `${levels.expected} or an object of sqnr, cosine and top1`,
+  expected: `${levels.expected} or an object of sqnr, cosine, top1, evaluate and maxDrop`,
   accepts: (value) => levels.accepts(value) || isObject(value),
-  keys: { sqnr: number, cosine: number, top1: number },
+  keys: {
+    sqnr: number,
+    cosine: number,
+    top1: number,
+    evaluate: string,
+    maxDrop: {
+      expected: "a number or a share such as '0.5%'",
+      accepts: (value) =>
+        isNumber(value) || (isString(value) && /^\s*\d+(\.\d+)?\s*%\s*$/.test(String(value))),
+    },
+  },
 }
+const prefer = oneOf(...preferences)
+const effort = oneOf(...efforts)
 
 const model = object({
   targets: strings,
   accuracy,
+  prefer,
+  effort,
+  strict: boolean,
   calibration: string,
   recipes: strings,
   inputs: { expected: 'an object of shapes by input name', accepts: isObject },
@@ -81,9 +102,16 @@ const model = object({
 export const optionsKind = object({
   targets: strings,
   accuracy,
+  prefer,
+  effort,
+  strict: boolean,
   models: { expected: 'an object of options by glob', accepts: isObject, values: model },
   cache: object({ dir: string }),
   dts: boolean,
+  report: {
+    expected: "true, false, or a path that ends in '.html'",
+    accepts: (value) => typeof value === 'boolean' || (isString(value) && String(value).endsWith('.html')),
+  },
   include: patterns,
   exclude: patterns,
   logLevel: oneOf('silent', 'error', 'warn', 'info'),

@@ -1,0 +1,26 @@
+import type { CalibrationFile } from '../calibration'
+import type { EnginePackage } from '../engine-package'
+import type { EvaluationModule } from '../evaluation'
+import type { NormalizedOptions } from '../options'
+import type { EngineName, Target } from '../targets'
+import type { ModelFile } from '../tasks/task'
+
+/** Everything that one conversion depends on. */
+export interface Job {
+  readonly model: ModelFile
+  /** Model and external data together. */
+  readonly totalBytes: number
+  readonly external: readonly {
+    readonly location: string
+    readonly path: string
+    readonly bytes: number
+    readonly sha256: string
+  }[]
+  readonly options: NormalizedOptions
+  readonly targets: readonly Target[]
+  readonly engines: ReadonlyMap<EngineName, EnginePackage>
+  readonly calibration: CalibrationFile | null
+  readonly evaluation: EvaluationModule | null
+  /** Where files are written. */
+  readonly work: string
+}

@@ -1,0 +1,102 @@
+import type { Candidate, Manifest, Variant } from '@unplugin-onnx/runtime'
+import { printable } from '../printable'
+import { isLossless, sourceRecipe } from '../special-recipes'
+import { type Choice, sentence, type Tried } from './choose'
+import { sessionOf, type Workshop } from './workshop'
+
+/** What a conversion made of a model. Times are not in it: it is the same on every machine. */
+export async function manifestOf(
+  workshop: Workshop,
+  choices: readonly Choice[],
+  dropped: readonly Choice[],
+): Promise<Manifest> {
+  const { job, inspection } = workshop
+  const { model, external, engines } = job
+  const [sourceBrotli, ...variants] = await Promise.all([
+    workshop.brotli([model.path, ...external.map((file) => file.path)]),
+    ...choices.map(async (choice): Promise<Variant> => {
+      const { target, winner, recipe, accuracy, task } = choice
+      const session = recipe === sourceRecipe ? undefined : sessionOf(winner, target)
+      return {
+        target: target.name,
+        provider: target.provider,
+        ...(target.requires.length > 0 && { requires: target.requires }),
+        file: winner.file,
+        bytes: winner.bytes,
+        brotliBytes: await workshop.brotli([workshop.pathOf(winner)]),
+        sha256: winner.sha256,
+        recipe,
+        accuracy,
+        ...(task && { task }),
+        ...(session && { session }),
+      }
+    }),
+  ])
+  const runs = await Promise.all(
+    [...new Set(choices.map(({ target }) => target.engine))].map((engine) => workshop.sourceRun(engine)),
+  )
+  const done = runs.filter((run) => run.ok)
+  const warnings = [
+    ...inspection.warnings,
+    ...runs.flatMap((run) => (run.ok ? [] : [sentence(run.reason)])),
+    ...warningsOf(choices),
+    ...choices.flatMap((choice) => wrongIn(choice, 'there is no other target')),
+    ...dropped.flatMap((choice) => wrongIn(choice, 'no variant is made for it')),
+  ]
+  return {
+    version: 1,
+    source: {
+      file: '',
+      bytes: job.totalBytes,
+      brotliBytes: sourceBrotli,
+      sha256: model.sha256,
+      external: external.map(({ location, bytes, sha256 }) => ({ location, bytes, sha256 })),
+    },
+    inputs: inspection.inputs,
+    outputs: inspection.outputs,
+    variants,
+    candidates: choices.flatMap(({ target, tried }) => tried.map((each) => candidateOf(target.name, each))),
+    verifiedOn: {
+      source: job.calibration === null ? 'synthesized' : 'calibration',
+      samples: done.length === 0 ? 0 : Math.min(...done.map((run) => run.samples)),
+    },
+    engines: Object.fromEntries([...engines.values()].map(({ name, version }) => [name, version])),
+    warnings: [...new Set(warnings)],
+  }
+}
+
+export function candidateOf(
+  target: string,
+  { recipe, bytes, chosen, reason, accuracy, task, skipped }: Tried,
+): Candidate {
+  return {
+    target,
+    recipe,
+    bytes,
+    ...(skipped && { skipped }),
+    chosen,
+    ...(accuracy && { accuracy }),
+    ...(task && { task }),
+    reason,
+  }
+}
+
+function wrongIn({ target, wrong }: Choice, what: string): string[] {
+  const [first] = wrong ?? []
+  if (first === undefined || wrong === undefined) return []
+  const others = wrong.length > 1 ? ` and ${wrong.length - 1} more nodes` : ''
+  return [
+    `${printable(target.name)} computes '${printable(first.node)}' (${printable(first.opType)})${others} wrongly, ${what}: ${first.reason}.`,
+  ]
+}
+
+/** Where the budget left nothing to ship but the source, what was tried; targets that share it share a line. */
+function warningsOf(choices: readonly Choice[]): string[] {
+  const targets = new Map<string, string[]>()
+  for (const { target, recipe, missed } of choices) {
+    if (missed === undefined) continue
+    const what = `nothing smaller is within the accuracy budget, so the source is shipped${isLossless(recipe) && recipe !== sourceRecipe ? ', cleaned' : ' as it is'}. ${missed}`
+    targets.set(what, [...(targets.get(what) ?? []), printable(target.name)])
+  }
+  return [...targets].map(([what, names]) => `For ${[...new Set(names)].join(', ')} ${what}`)
+}

@@ -1,0 +1,54 @@
+import type { Manifest } from '@unplugin-onnx/runtime'
+import { errors } from '../errors'
+import type { Report } from '../logger'
+import type { Preference } from '../options'
+import type { WorkerPool } from '../pool'
+import type { ReportData } from '../report/data'
+import { isLossless } from '../special-recipes'
+import type { Inspection } from '../tasks/task'
+import { type Choice, choose } from './choose'
+import type { Job } from './job'
+import { manifestOf } from './manifest'
+import { reportOf } from './report'
+import { Workshop } from './workshop'
+
+export interface Planned {
+  readonly manifest: Manifest
+  readonly report: ReportData
+}
+
+/**
+ * Makes all candidates, runs source and candidates in the engines of the targets, and takes for each target what is
+ * preferred within the budget; where nothing is, the source itself. Worker processes do the work.
+ * @throws OnnxError ONNX_BUDGET_MISSED where the options are strict
+ */
+export async function plan(
+  job: Job,
+  inspection: Inspection,
+  pool: WorkerPool,
+  report: Report,
+): Promise<Planned> {
+  const workshop = new Workshop(job, inspection, pool, report)
+  const { prefer } = job.options
+  const all = await Promise.all(workshop.places.map((place) => choose(place, workshop)))
+  const forAllDevices = (choice: Choice) => all.findLast(({ target }) => target.name === choice.target.name)
+  const worthwhile = all.filter((choice) => pays(choice, forAllDevices(choice), prefer))
+  const right = worthwhile.filter((choice) => choice.wrong === undefined)
+  // A wrong answer is worse than a slower right one; where there is nothing else, a warning has to do.
+  const choices = right.length > 0 ? right : worthwhile
+  const missed = choices.find((choice) => choice.missed !== undefined)
+  if (job.options.strict && missed?.missed !== undefined)
+    throw errors.budgetMissed(job.model.name, missed.target.name, missed.missed)
+  const dropped = worthwhile.filter((choice) => !choices.includes(choice))
+  const manifest = await manifestOf(workshop, choices, dropped)
+  return { manifest, report: await reportOf(workshop, choices, manifest) }
+}
+
+/**
+ * A variant for devices that can more has to be worth the second file: it is no larger than the one that all devices run, or
+ * speed was asked for.
+ */
+function pays(choice: Choice, forAll: Choice | undefined, prefer: Preference): boolean {
+  if (choice === forAll || forAll === undefined) return true
+  return !isLossless(choice.recipe) && (prefer === 'speed' || choice.winner.bytes <= forAll.winner.bytes)
+}

@@ -1,0 +1,210 @@
+import { type Model, readModel, writeModel } from '@unplugin-onnx/core'
+import { Agreement } from '../accuracy'
+import { judge } from '../budget'
+import { type EngineSession, openModel } from '../engine'
+import type { EnginePackage } from '../engine-package'
+import { ExternalFiles } from '../external'
+import { passContext } from '../pass-context'
+import { printable } from '../printable'
+import { readBytes } from '../read-bytes'
+import type { SessionOptions } from '../session-options'
+import { mixes } from '../special-recipes'
+import { engineProblem } from './engine-problem'
+import { applyRecipe } from './recipe'
+import type { Step } from './run-source'
+import { loadSample } from './samples'
+import type { Loudness, Mixed, ModelFile, SearchRequest } from './task'
+import { bytesOf, type Group, halves, type Weight } from './weight-groups'
+
+/** Share of the runs that go into finding out which weights are loud; the others try mixes. */
+const rankingShare = 0.6
+/** Input elements that each group of weights is measured on. */
+const rankingElements = 800_000
+/** A group is not halved where all of it is quieter than this share of what the budget allows. */
+const quietShare = 1 / 16
+/** Weights below this share of all bytes cost so little that they stand or fall with their neighbours. */
+const tinyShare = 0.0015
+/** Groups of this share of all bytes are worth a try to put them back. */
+const returnShare = 0.01
+/** With more of the bytes left alone there is too little to gain over all of them. */
+const maxShare = 0.5
+
+interface Ranked {
+  readonly group: Group
+  /** Power of the noise at the outputs, as a share of the signal's, with this group alone at the mix's bits. */
+  readonly noise: number
+}
+
+/**
+ * Finds weights that have to stay above the bits of a mix for it to be within the budget, at little cost in bytes. How loud
+ * weights are is measured at the model's outputs, by bisection: all at once, then the louder group in two halves, and so
+ * on, so that a few loud layers among hundreds take a few dozen runs. Then the smallest number of groups is searched for,
+ * loudest for their bytes first, that leaves the rest within the budget. Every mix is measured, because noises do not add
+ * up: roundings of one layer may make good those of another, and where scores nearly tie a little noise tips them.
+ */
+export async function search(
+  model: ModelFile,
+  { mix, budget, runs }: SearchRequest,
+  engine: EnginePackage,
+  options: SessionOptions | undefined,
+  classes: readonly string[],
+  samples: number,
+  work: string,
+  step: Step,
+): Promise<Mixed> {
+  const found = mixes.get(mix)
+  if (found === undefined) return { ok: false, reason: `there is no mix '${mix}'`, loudness: [] }
+  const { above, bits } = found
+  const loudness: Loudness[] = []
+  const external = new ExternalFiles(model.path, model.name)
+  try {
+    const source = readBytes(model.path)
+    const context = passContext(async () => engine, model.name)
+    const variant = async (keep: readonly string[]): Promise<Model> => {
+      const parsed = readModel(source, { external: external.reader, name: printable(model.name) })
+      await applyRecipe(parsed, mix, keep, context)
+      return parsed
+    }
+    const all = storedAt(bits, await variant([]))
+    if (all.length === 0) return { ok: false, reason: `no weight has ${bits} bits`, loudness }
+    const total = bytesOf(all)
+    let done = 0
+    const left = () => runs - done
+
+    /** A session with these weights at the mix's bits, and all others above. */
+    const withSession = async <T>(
+      quantized: Group,
+      use: (session: EngineSession) => Promise<T>,
+    ): Promise<T> => {
+      step(Math.min(++done, runs), runs)
+      const names = new Set(quantized.map(({ name }) => name))
+      const kept = all.map(({ name }) => name).filter((name) => !names.has(name))
+      const session = await openModel(
+        engine,
+        Buffer.concat([...writeModel(await variant(kept))]),
+        [],
+        options,
+      )
+      try {
+        return await use(session)
+      } finally {
+        await session.close()
+      }
+    }
+    const noiseOn = async (session: EngineSession, index: number): Promise<number> => {
+      const { feeds, outputs } = loadSample(work, engine.engine, index)
+      const agreement = new Agreement(new Set())
+      const problem = agreement.add(outputs, await session.run(feeds, Object.keys(outputs)))
+      return problem === undefined ? 10 ** (-agreement.result().sqnr / 10) : 1e6
+    }
+
+    const everywhere = await withSession(all, async (session) => {
+      const noises: number[] = []
+      for (let index = 0; index < samples; index++) noises.push(await noiseOn(session, index))
+      return noises
+    })
+    /** Samples, the noisiest first: where one fails, one is enough. */
+    const worst = everywhere
+      .map((noise, index) => ({ noise, index }))
+      .sort((a, b) => b.noise - a.noise || a.index - b.index)
+      .map(({ index }) => index)
+    const rankedOn = worst.slice(0, samplesFor(work, engine))
+    const allowed = 10 ** (-(budget.sqnr ?? 25) / 10)
+
+    const measure = async (group: Group): Promise<Ranked> => {
+      const noise = await withSession(group, async (session) => {
+        const noises: number[] = []
+        for (const index of rankedOn) noises.push(await noiseOn(session, index))
+        return Math.max(...noises)
+      })
+      loudness.push({ weights: group.map(({ name }) => name), sqnr: -10 * Math.log10(noise) })
+      return { group, noise }
+    }
+    let ranked: Ranked[] = [{ group: all, noise: Math.max(...everywhere) }]
+    while (done < runs * rankingShare) {
+      const loudest = ranked
+        .filter(({ group, noise }) => canHalve(group, total) && noise > allowed * quietShare)
+        .reduce<Ranked | undefined>((a, b) => (a !== undefined && a.noise >= b.noise ? a : b), undefined)
+      if (loudest === undefined) break
+      const parts: Ranked[] = []
+      for (const half of halves(loudest.group)) parts.push(await measure(half))
+      ranked = ranked.flatMap((each) => (each === loudest ? parts : [each]))
+    }
+    ranked.sort((a, b) => b.noise / bytesOf(b.group) - a.noise / bytesOf(a.group))
+
+    const fits = (kept: readonly Ranked[]): Promise<boolean> => {
+      const names = new Set(kept.flatMap(({ group }) => group.map(({ name }) => name)))
+      const quantized = all.filter(({ name }) => !names.has(name))
+      return withSession(quantized, async (session) => {
+        const agreement = new Agreement(new Set(classes))
+        for (const index of [...worst]) {
+          const { feeds, outputs } = loadSample(work, engine.engine, index)
+          const problem = agreement.add(outputs, await session.run(feeds, Object.keys(outputs)))
+          const { top1: _, ...soFar } = agreement.result()
+          if (problem === undefined && judge(soFar, budget).within) continue
+          worst.unshift(...worst.splice(worst.indexOf(index), 1))
+          return false
+        }
+        return judge(agreement.result(), budget).within
+      })
+    }
+    const affordable = ranked.filter((_, index) => bytesUpTo(ranked, index + 1) <= maxShare * total).length
+    let [tooFew, enough] = [0, affordable + 1]
+    while (enough - tooFew > 1 && left() > 0) {
+      const count = (tooFew + enough) >> 1
+      if (await fits(ranked.slice(0, count))) enough = count
+      else tooFew = count
+    }
+    if (enough > affordable) {
+      const reason = `${bits} bits for half of the weights alone are too much noise for the budget`
+      return { ok: false, reason, loudness }
+    }
+    // What was left alone first may not need it any more, now that others are.
+    let needed: readonly Ranked[] = ranked.slice(0, enough)
+    const large = needed.filter(({ group }) => bytesOf(group) > returnShare * total)
+    for (const back of large.sort((a, b) => bytesOf(b.group) - bytesOf(a.group))) {
+      if (left() <= 0) break
+      const fewer = needed.filter((each) => each !== back)
+      if (await fits(fewer)) needed = fewer
+    }
+    const keep = needed.flatMap(({ group, noise }) =>
+      group.map(({ name }) => ({ node: name, reason: reasonOf(group, noise, bits, above.precision) })),
+    )
+    return { ok: true, keep, loudness }
+  } catch (cause) {
+    return { ok: false, reason: `no mix of precisions was found: ${await engineProblem(cause)}`, loudness }
+  } finally {
+    external.close()
+  }
+}
+
+const canHalve = (group: Group, total: number): boolean =>
+  group.length > 1 && bytesOf(group) > tinyShare * total
+
+const bytesUpTo = (ranked: readonly Ranked[], count: number): number =>
+  ranked.slice(0, count).reduce((sum, { group }) => sum + bytesOf(group), 0)
+
+/** Small inputs run fast, so each group is measured on more of them: one to eight samples. */
+function samplesFor(work: string, engine: EnginePackage): number {
+  const { feeds } = loadSample(work, engine.engine, 0)
+  const elements = Object.values(feeds).reduce((sum, { data }) => sum + data.length, 0)
+  return Math.max(1, Math.min(8, Math.round(rankingElements / elements)))
+}
+
+function reasonOf(group: Group, noise: number, bits: number, precision: string): string {
+  const which = group.length === 1 ? 'it alone' : `it and ${group.length - 1} others alone`
+  return `stays in ${precision}: ${which} in int${bits} would leave ${(-10 * Math.log10(noise)).toFixed(1)} dB at the outputs`
+}
+
+/** What a recipe has stored in so many bits, in the order of the graph. */
+function storedAt(bits: 8 | 4, model: Model): Weight[] {
+  const found: Weight[] = []
+  for (const node of model.nodes()) {
+    const [weight] = node.inputs
+    const tensor = node.opType === 'DequantizeLinear' ? weight?.initializer : undefined
+    if (weight === undefined || tensor === undefined) continue
+    if (tensor.dataType === `int${bits}` || tensor.dataType === `uint${bits}`)
+      found.push({ name: weight.name, bytes: tensor.byteLength })
+  }
+  return found
+}
