@@ -37,6 +37,29 @@ describe('Histogram', () => {
     expect(histogram.counts.reduce((sum, count) => sum + count, 0)).toBe(3)
   })
 
+  it('counts many numbers as it counts few', () => {
+    const data = Float32Array.from([
+      ...normal(40000, 4).map((value) => Math.max(-0.5, value)),
+      -0,
+      0,
+      2 ** -140,
+    ])
+    for (let index = 0; index < 9000; index += 3) data[index] = index % 2 === 0 ? 0 : -0
+    data.set([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -(2 ** -149)], 20001)
+    const many = counted(data)
+    const few = new Histogram()
+    for (let start = 0; start < data.length; start += 1001) few.add(data.subarray(start, start + 1001))
+    expect(many).toMatchObject({
+      zeros: 3002,
+      notFinite: 3,
+      count: data.length - 3,
+      min: few.min,
+      max: few.max,
+    })
+    expect(many).toEqual(few)
+    expect(many.counts.reduce((sum, count) => sum + count, 0)).toBe(data.length - 3 - 3002)
+  })
+
   it('has each number in the bin around it, the ends included', () => {
     for (const value of [1, -1, 0.999, 3.999, -4, 2 ** -140]) {
       const histogram = counted([value, 4])

@@ -20,14 +20,19 @@ export class Histogram {
   count = 0
 
   add(data: Float32Array): void {
-    const { min, max, notFinite } = extremes(data)
-    this.notFinite += notFinite
-    if (min > max) return
+    const { min, max } = extremes(data)
+    if (min > max) {
+      // Nothing, or nothing finite.
+      this.notFinite += data.length
+      return
+    }
     this.min = Math.min(this.min, min)
     this.max = Math.max(this.max, max)
     this.#grow(Math.max(-min, max))
     const scale = this.range === 0 ? 0 : HALF / this.range
-    this.zeros += countInto(this.counts, data, scale)
+    const { zeros, notFinite } = (data.length < MANY ? countFew : countMany)(this.counts, data, scale)
+    this.zeros += zeros
+    this.notFinite += notFinite
     this.count += data.length - notFinite
   }
 
@@ -85,33 +90,86 @@ function halved(counts: Float64Array): Float64Array {
   return merged
 }
 
-function extremes(data: Float32Array): { min: number; max: number; notFinite: number } {
-  let min = Number.POSITIVE_INFINITY
-  let max = Number.NEGATIVE_INFINITY
-  let notFinite = 0
-  for (let index = 0; index < data.length; index++) {
-    const value = data[index] as number
-    // NaN for an infinity or NaN, else 0.
-    if (value - value !== 0) {
-      notFinite++
-      continue
-    }
+/** Least and largest of the finite numbers; Infinity and -Infinity where there are none. */
+function extremes(data: Float32Array): { min: number; max: number } {
+  let [min, otherMin] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+  let [max, otherMax] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  // Two at a time, so that none waits for the one before; NaN is neither less nor more.
+  const pairs = data.length - (data.length % 2)
+  for (let index = 0; index < pairs; index += 2) {
+    const a = data[index] as number
+    const b = data[index + 1] as number
+    if (a < min) min = a
+    if (a > max) max = a
+    if (b < otherMin) otherMin = b
+    if (b > otherMax) otherMax = b
+  }
+  for (const value of data.subarray(pairs)) {
     if (value < min) min = value
     if (value > max) max = value
   }
-  return { min, max, notFinite }
+  min = Math.min(min, otherMin)
+  max = Math.max(max, otherMax)
+  const infinite = min === Number.NEGATIVE_INFINITY || max === Number.POSITIVE_INFINITY
+  return infinite && data.length > 0 ? extremes(data.filter(Number.isFinite)) : { min, max }
 }
 
-/** @returns how many are 0 */
-function countInto(counts: Float64Array, data: Float32Array, scale: number): number {
+interface Counted {
+  /** How many are 0, and in no bin. */
+  readonly zeros: number
+  readonly notFinite: number
+}
+
+/** From here on it pays to go through tables. */
+const MANY = 16384
+
+function countFew(counts: Float64Array, data: Float32Array, scale: number): Counted {
   let zeros = 0
+  let notFinite = 0
   for (let index = 0; index < data.length; index++) {
     const value = data[index] as number
     if (value === 0) zeros++
     else if (value - value === 0) {
-      const bin = Math.min(BINS - 1, Math.max(0, Math.floor(value * scale) + HALF))
+      const bin = Math.floor(value * scale) + HALF
       counts[bin] = (counts[bin] as number) + 1
-    }
+    } else notFinite++
   }
-  return zeros
+  return { zeros, notFinite }
 }
+
+/** Neighbours are often in the same bin: with two tables neither waits until the other is counted. */
+const even = new Uint32Array(BINS)
+const odd = new Uint32Array(BINS)
+
+/**
+ * As countFew, without branches, which on what Relu gives are taken half of the time: zeros and what isn't finite go to the
+ * bin of zero, and are told by their bits.
+ */
+function countMany(counts: Float64Array, data: Float32Array, scale: number): Counted {
+  even.fill(0)
+  odd.fill(0)
+  const bits = new Int32Array(data.buffer, data.byteOffset, data.length)
+  let zeros = 0
+  let finite = 0
+  const pairs = data.length - (data.length % 2)
+  for (let index = 0; index < pairs; index += 2) {
+    const a = (Math.floor((data[index] as number) * scale) | 0) + HALF
+    const b = (Math.floor((data[index + 1] as number) * scale) | 0) + HALF
+    even[a] = (even[a] as number) + 1
+    odd[b] = (odd[b] as number) + 1
+    const first = (bits[index] as number) & MAGNITUDE
+    const second = (bits[index + 1] as number) & MAGNITUDE
+    zeros += ((first - 1) >>> 31) + ((second - 1) >>> 31)
+    finite += ((first - INFINITE) >>> 31) + ((second - INFINITE) >>> 31)
+  }
+  for (let bin = 0; bin < BINS; bin++)
+    counts[bin] = (counts[bin] as number) + (even[bin] as number) + (odd[bin] as number)
+  const notFinite = pairs - finite
+  counts[HALF] = (counts[HALF] as number) - zeros - notFinite
+  const rest = countFew(counts, data.subarray(pairs), scale)
+  return { zeros: zeros + rest.zeros, notFinite: notFinite + rest.notFinite }
+}
+
+/** Bits of a float32 without its sign, and of infinity. */
+const MAGNITUDE = 0x7fffffff
+const INFINITE = 0x7f800000
