@@ -4,7 +4,6 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'nod
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Manifest } from '@unplugin-onnx/runtime'
-import { lock } from 'proper-lockfile'
 import { reasonOf } from './errors'
 import { hashFile, sha256 } from './hash'
 import type { Logger } from './logger'
@@ -127,6 +126,8 @@ export class Cache {
   async exclusively<T>(key: string, onWait: () => void, action: () => Promise<T>): Promise<T> {
     const folder = join(await this.#writable(), 'locks')
     await mkdir(folder, { recursive: true })
+    // Loaded when it's needed: it would be a tenth of the time that the command line takes for a small model.
+    const { lock } = await import('proper-lockfile')
     let told = false
     for (;;) {
       const release = await lock(join(folder, key), {
