@@ -3,7 +3,9 @@
  * over the inputs, in dB against the source, and the size in KB. Calibrated on the first three quarters of NAME.npz and
  * measured on the rest, or on NAME.test.npz where the folder has it.
  *
- *   node bench/quantize-methods.mjs [--bits 4] [--models FOLDER] [--options JSON] [name…]
+ *   node bench/quantize-methods.mjs [--bits 4] [--models FOLDER] [--methods a,b] [--options JSON] [name…]
+ *   node bench/quantize-methods.mjs --sweep …    means over the models for blocks of 16 to 128, with zero points and
+ *                                                without: one rounding more or less counts for little in them
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -23,13 +25,15 @@ const { values: flags, positionals } = parseArgs({
     bits: { type: 'string', default: '4' },
     models: { type: 'string', default: join(root, 'test/fixtures/models') },
     options: { type: 'string', default: '{}' },
+    methods: { type: 'string', default: 'rtn,k-quant,hqq,mse,awq,gptq' },
+    sweep: { type: 'boolean', default: false },
   },
 })
 const names =
   positionals.length > 0
     ? positionals
     : ['code_lang', 'raw16_tf', 'tied_lm_py', 'num_en_fr_encoder', 'num_en_fr_decoder', 'kws_conformer']
-const methods = ['rtn', 'k-quant', 'hqq', 'mse', 'awq', 'gptq']
+const methods = flags.methods.split(',')
 const cleaning = ['fold-constants', 'eliminate-identity', 'remove-unused', 'dedupe-initializers']
 
 const open = (bytes) =>
@@ -101,34 +105,75 @@ function decibels(expected, actual) {
 }
 
 const given = JSON.parse(flags.options)
-const sums = methods.map(() => 0)
-console.log(`| model | ${methods.join(' | ')} |\n|---|${methods.map(() => '---').join('|')}|`)
-for (const name of names) {
+
+async function load(name) {
   const bytes = readFileSync(join(flags.models, `${name}.onnx`))
   const inputs = readModel(bytes).graph.inputs.map((input) => input.name)
   const [calibration, feeds] = dataOf(name, inputs)
-  const expected = await outputsOf(bytes, feeds)
-  const cells = []
-  for (const [index, method] of methods.entries()) {
-    const model = readModel(bytes)
-    const options = { bits: Number(flags.bits), granularity: 'block', method, ...given }
-    const started = performance.now()
-    const steps = [
-      ...cleaning.map((pass) => ({ pass })),
-      { pass: 'quantize-weights', options },
-      { pass: 'strip-metadata' },
-    ]
-    const results = await applyPasses(model, steps, { calibration: calibrationOn(calibration) })
-    // A method that fell back to another would stand under the wrong name.
-    for (const { skipped } of results)
-      for (const { node, reason } of skipped)
-        if (reason.includes('those of k-quant')) throw new Error(`${node} ${reason}`)
-    const variant = encodeModel(model)
-    const seconds = (performance.now() - started) / 1000
-    const sqnr = decibels(expected, await outputsOf(variant, feeds))
-    sums[index] += sqnr / names.length
-    cells.push(`${sqnr.toFixed(2)} (${(variant.length / 1e3).toFixed(0)} KB, ${seconds.toFixed(1)} s)`)
-  }
-  console.log(`| ${name} | ${cells.join(' | ')} |`)
+  return { name, bytes, calibration, feeds, expected: await outputsOf(bytes, feeds) }
 }
-console.log(`| mean | ${sums.map((sum) => sum.toFixed(2)).join(' | ')} |`)
+
+async function measure({ bytes, calibration, feeds, expected }, options) {
+  const model = readModel(bytes)
+  const started = performance.now()
+  const steps = [
+    ...cleaning.map((pass) => ({ pass })),
+    { pass: 'quantize-weights', options: { bits: Number(flags.bits), granularity: 'block', ...options } },
+    { pass: 'strip-metadata' },
+  ]
+  const results = await applyPasses(model, steps, { calibration: calibrationOn(calibration) })
+  // A method that fell back to another would stand under the wrong name.
+  for (const { skipped } of results)
+    for (const { node, reason } of skipped)
+      if (reason.includes('those of k-quant')) throw new Error(`${node} ${reason}`)
+  const variant = encodeModel(model)
+  const seconds = (performance.now() - started) / 1000
+  return { sqnr: decibels(expected, await outputsOf(variant, feeds)), size: variant.length / 1e3, seconds }
+}
+
+const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length
+const print = (...cells) => console.log(`| ${cells.join(' | ')} |`)
+const header = (first) => {
+  print(first, ...methods)
+  print(...['', ...methods].map(() => '---'))
+}
+const printMeans = (columns) => print('mean', ...columns.map((column) => mean(column).toFixed(2)))
+
+async function side() {
+  header('model')
+  const columns = methods.map(() => [])
+  for (const name of names) {
+    const loaded = await load(name)
+    const cells = []
+    for (const [index, method] of methods.entries()) {
+      const { sqnr, size, seconds } = await measure(loaded, { method, ...given })
+      columns[index].push(sqnr)
+      cells.push(`${sqnr.toFixed(2)} (${size.toFixed(0)} KB, ${seconds.toFixed(1)} s)`)
+    }
+    print(name, ...cells)
+  }
+  printMeans(columns)
+}
+
+async function sweep() {
+  const models = []
+  for (const name of names) models.push(await load(name))
+  header('blocks')
+  const columns = methods.map(() => [])
+  for (const symmetric of [true, false]) {
+    for (const blockSize of [16, 32, 64, 128]) {
+      const cells = []
+      for (const [index, method] of methods.entries()) {
+        const found = []
+        for (const loaded of models)
+          found.push((await measure(loaded, { method, ...given, symmetric, blockSize })).sqnr)
+        columns[index].push(mean(found))
+        cells.push(mean(found).toFixed(2))
+      }
+      print(`${blockSize}${symmetric ? '' : ', zero points'}`, ...cells)
+    }
+  }
+  printMeans(columns)
+}
+
+await (flags.sweep ? sweep : side)()

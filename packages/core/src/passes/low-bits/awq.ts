@@ -1,11 +1,13 @@
 import type { Model } from '../../graph/model'
 import type { Tensor } from '../../graph/tensor'
 import type { Value } from '../../graph/value'
-import { dequantizeBlocks, quantizeBlocksWith } from '../../kernels/blocks'
+import { type BlockLayout, dequantizeBlocks, quantizeBlocksWith } from '../../kernels/blocks'
 import { outputError } from '../../kernels/gptq'
 import type { Gram } from '../../kernels/gram'
-import { searchGrids } from '../../kernels/grids'
+import { type Grids, searchGrids } from '../../kernels/grids'
+import { outputGrids } from '../../kernels/output-grid'
 import { toRows } from '../../kernels/row-order'
+import { dampingFor } from '../damping'
 import type { Calibration } from '../pass'
 import { divide, divisibleConstants } from './divisible'
 import { type WeightLayers, weightGrams } from './layers'
@@ -17,15 +19,19 @@ import { gridSearch, type Prepared } from './prepared'
 const STEPS = 20
 /** Rows of a weight that the exponent is chosen on; spread evenly. */
 const SAMPLE = 64
+/** Blocks of more weights get scales by squared errors alone: trying one takes the square of their size. */
+const WIDEST_BLOCK = 256
+/** A table that is looked up too must also stay close to itself: its rows are outputs, all features alike. */
+const TIED_DAMPING = 1
 
 /**
  * Activation-aware weight quantization: input channels that are large on the calibration data get larger weights, which
  * lose less to rounding, and what makes those inputs is divided by as much, so that the model computes what it did. The
  * factors are s = rms(x)^a, with the a from 0 to 1 that leaves the least error at the outputs of all layers that read x.
- * Then scales are searched for least squared error, each weight's counted by its input's mean square.
+ * Then scales are searched for least error at the outputs, see outputGrids; weights are rounded to nearest all the same.
  *
  * Lin et al. 2023, "AWQ: Activation-aware Weight Quantization for LLM Compression and Acceleration"; the search for
- * scales takes the place of its clipping. Where no constant before the layers can take the division (see
+ * scales takes the place of its clipping, and starts from what k-quant and least squares find without data. Where no constant before the layers can take the division (see
  * divisibleConstants), or something else reads x, a is 0: no operator is ever added.
  */
 export async function awq(
@@ -35,7 +41,7 @@ export async function awq(
   calibration: Calibration,
 ): Promise<ReadonlyMap<Plan, Prepared>> {
   const groups = groupsOf(weights)
-  const found = new Map<Plan, { readonly s: Float64Array | undefined; readonly importance: Float64Array }>()
+  const found = new Map<Plan, { readonly s: Float64Array | undefined; readonly gram: Gram }>()
   const factors = new Map<Value, Float64Array>()
   for await (const { plan, layer, grams } of weightGrams(model, weights, calibration)) {
     const [gram] = grams
@@ -44,7 +50,7 @@ export async function awq(
     const group = groups.get(layer.input)
     const s = group && (factors.get(layer.input) ?? bestFactors(group, gram, options))
     if (s !== undefined) factors.set(layer.input, s)
-    found.set(plan, { s, importance: importanceOf(gram, s) })
+    found.set(plan, { s, gram })
   }
   // Only now: what was observed is the model as it was.
   for (const [value, s] of factors) {
@@ -52,13 +58,11 @@ export async function awq(
       divide(constant, s, (base) => constant.node.graph.uniqueName(base))
   }
   const prepared = new Map<Plan, Prepared>()
-  for (const [plan, { s, importance }] of found) {
+  for (const [plan, { s, gram }] of found) {
     // The layer after may have divided it.
     const tensor = plan.value.initializer ?? plan.tensor
     const rows = () => scaledRows(tensor, plan, s)
-    const { layout } = plan.form
-    const grids = searchGrids(rows(), layout, options.symmetric, gridSearch(options), importance)
-    prepared.set(plan, { rows, grids })
+    prepared.set(plan, { rows, grids: gridsFor(rows(), plan, options, gram, s) })
   }
   return prepared
 }
@@ -93,6 +97,46 @@ function scaledRows(tensor: Tensor, { form }: Plan, s: Float64Array | undefined)
   return s === undefined ? rows : rows.map((weight, at) => weight * (s[at % s.length] as number))
 }
 
+function gridsFor(
+  rows: Float32Array,
+  plan: Plan,
+  options: WeightOptions,
+  gram: Gram,
+  s: Float64Array | undefined,
+): Grids {
+  const { layout } = plan.form
+  if (options.scale !== 'float' || layout.blockSize > WIDEST_BLOCK)
+    return squaredErrorGrids(rows, layout, options, importanceOf(gram, s))
+  const isLookedUp = plan.value.uses.some(({ node }) => node.opType === 'Gather')
+  const damping = isLookedUp ? TIED_DAMPING : dampingFor(gram)
+  return outputGrids(rows, layout, options.symmetric, hessianOf(gram, s, damping))
+}
+
+const squaredErrorGrids = (
+  rows: Float32Array,
+  layout: BlockLayout,
+  options: WeightOptions,
+  importance: Float64Array,
+): Grids => searchGrids(rows, layout, options.symmetric, gridSearch(options), importance)
+
+/** Second moments of the inputs divided by the factors, damped. */
+function hessianOf(
+  { matrix, features: n }: Gram,
+  s: Float64Array | undefined,
+  damping: number,
+): Float64Array {
+  let mean = 0
+  for (let i = 0; i < n; i++) mean += (matrix[i * n + i] as number) / n
+  const hessian = new Float64Array(n * n)
+  for (let i = 0, at = 0; i < n; i++) {
+    for (let j = 0; j < n; j++, at++) {
+      const moment = (matrix[at] as number) + (i === j ? damping * (mean || 1) : 0)
+      hessian[at] = moment / ((s?.[i] ?? 1) * (s?.[j] ?? 1))
+    }
+  }
+  return hessian
+}
+
 /** What an error of a scaled weight costs: its input's mean square, divided by the factor's. */
 function importanceOf(gram: Gram, s?: Float64Array): Float64Array {
   const squares = gram.meanSquares()
@@ -117,7 +161,7 @@ function bestFactors(plans: readonly Plan[], gram: Gram, options: WeightOptions)
       const count = sample.length / features
       const layout = { ...(plans[index] as Plan).form.layout, rows: count }
       const scaled = sample.map((weight, at) => weight * (s[at % features] as number))
-      const grids = searchGrids(scaled, layout, options.symmetric, gridSearch(options), importance)
+      const grids = squaredErrorGrids(scaled, layout, options, importance)
       const packed = quantizeBlocksWith(scaled, layout, grids.scales, grids.zeroPoints)
       const quantized = dequantizeBlocks({ packed, ...grids }, layout)
       for (let at = 0; at < quantized.length; at++)

@@ -4,11 +4,11 @@ import { Tensor } from '../../graph/tensor'
 import type { Value } from '../../graph/value'
 import { cholesky, solveCholesky } from '../../kernels/cholesky'
 import type { Gram } from '../../kernels/gram'
+import { dampingFor } from '../damping'
 import { layerGrams } from '../layer-grams'
 import { fromRows, type LinearLayer, linearLayer, weightRows } from '../linear-layers'
 import type { Calibration } from '../pass'
 import type { Space } from './channel-spaces'
-import { dampingFor } from './damping'
 import { offsetOf, shift } from './offset'
 
 /** A layer that reads the channels, and the second moments of what it reads. */

@@ -3,11 +3,12 @@ import { Tensor } from '../../graph/tensor'
 import type { Value } from '../../graph/value'
 import { inverseUpperFactor } from '../../kernels/cholesky'
 import type { Gram } from '../../kernels/gram'
+import { swapZeros } from '../../kernels/mask-swaps'
 import { type Sparsity, settle, sparseGpt } from '../../kernels/sparse-gpt'
+import { dampingFor } from '../damping'
 import { layerGrams } from '../layer-grams'
 import type { LinearLayer } from '../linear-layers'
 import type { Calibration, Skipped } from '../pass'
-import { dampingFor } from './damping'
 import { centered, offsetOf, shift } from './offset'
 import { gramOf, observable } from './reductions'
 import { fromRows, toRows } from './rows'
@@ -92,7 +93,9 @@ function pruned(
     const own = before.subarray(group * perGroup, (group + 1) * perGroup)
     const damping = dampingFor(gram)
     sparseGpt(part, n, inverseUpperFactor(matrix, n, damping), sparsity)
-    settle(part, own, n, damped(matrix, n, damping), ROUNDS)
+    const hessian = damped(matrix, n, damping)
+    swapZeros(part, own, n, hessian, sparsity)
+    settle(part, own, n, hessian, ROUNDS)
     for (let row = 0, at = 0; row < part.length / n; row++) {
       let lost = 0
       for (let k = 0; k < n; k++, at++)
