@@ -19,8 +19,9 @@ function within(promise, timeout) {
 
 /**
  * Starts a browser.
- * @param {{ webgpu?: boolean, args?: readonly string[] }} [options] webgpu: false takes WebGPU away from pages;
- *   args: more flags
+ * @param {{ webgpu?: boolean | 'software', args?: readonly string[] }} [options] webgpu: false takes WebGPU away from
+ *   pages. Where no graphics card is, it is software, and says so; pages are to take it for a card unless 'software' is
+ *   asked for. args: more flags
  */
 export async function launch({ webgpu = true, args = [] } = {}) {
   const flags = webgpu
@@ -53,6 +54,12 @@ export async function launch({ webgpu = true, args = [] } = {}) {
         await page.addInitScript(() =>
           Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }),
         )
+      if (webgpu === true)
+        await page.addInitScript(() => {
+          const { GPUAdapterInfo } = globalThis
+          if (GPUAdapterInfo)
+            Object.defineProperty(GPUAdapterInfo.prototype, 'isFallbackAdapter', { get: () => false })
+        })
       const problems = []
       const requests = []
       page.on('console', (message) => {

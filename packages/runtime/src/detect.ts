@@ -1,7 +1,8 @@
 /// <reference lib="dom" />
 
+import { messageOf } from './errors'
 import type { Provider } from './manifest'
-import type { EngineName } from './types'
+import type { AssetVariant, EngineName } from './types'
 
 interface NodeProcess {
   readonly type?: string
@@ -14,22 +15,55 @@ export function nodeFiles(): typeof import('node:fs/promises') | undefined {
   return process?.type === 'renderer' ? undefined : process?.getBuiltinModule?.('node:fs/promises')
 }
 
-/** The engine that runs each execution provider. */
-export const engineOf: Readonly<Partial<Record<Provider, EngineName>>> = {
+/** The engine that runs each execution provider. onnxruntime-web's WebGPU build holds WebNN too. */
+export const engineOf: Readonly<Record<Provider, EngineName>> = {
   webgpu: 'webgpu',
+  webnn: 'webgpu',
   wasm: 'wasm',
   cpu: 'node',
 }
 
+interface Adapter {
+  readonly features: { has(feature: string): boolean }
+  readonly info?: { readonly isFallbackAdapter?: boolean }
+  /** Where browsers had it first. */
+  readonly isFallbackAdapter?: boolean
+}
+
+interface Graphics {
+  readonly gpu?: { requestAdapter(): Promise<Adapter | null> }
+  readonly ml?: { createContext(): Promise<unknown> }
+}
+
+const devices = (): Graphics => globalThis.navigator as Graphics
+
+/** Whether WebGPU is there, but computes on the CPU: slower than WebAssembly, and of use for tests. */
+export async function inSoftware(): Promise<boolean> {
+  const adapter = nodeFiles()
+    ? null
+    : await devices()
+        .gpu?.requestAdapter()
+        .catch(() => null)
+  return (adapter?.info?.isFallbackAdapter ?? adapter?.isFallbackAdapter) === true
+}
+
 /** Why an execution provider can't be used here, or undefined if it can. */
-export async function missing(provider: Provider): Promise<string | undefined> {
+export async function missing({ provider, requires = [] }: AssetVariant): Promise<string | undefined> {
   const inNode = nodeFiles() !== undefined
   if (provider === 'cpu') return inNode ? undefined : 'it runs in Node only'
   if (provider === 'wasm') return typeof WebAssembly === 'object' ? undefined : 'WebAssembly is missing here'
   if (inNode) return 'it runs in browsers only'
-  if (provider !== 'webgpu') return `this browser has no ${provider}`
-  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<unknown> } }
+  const { gpu, ml } = devices()
+  if (provider === 'webnn') {
+    if (!ml) return 'this browser has no WebNN'
+    return ml.createContext().then(
+      () => undefined,
+      (cause) => `WebNN gives no context: ${messageOf(cause)}`,
+    )
+  }
   if (!gpu) return 'this browser has no WebGPU, or the page is not served over https'
   const adapter = await gpu.requestAdapter().catch(() => null)
-  return adapter ? undefined : 'WebGPU found no graphics adapter'
+  if (!adapter) return 'WebGPU found no graphics adapter'
+  const lacking = requires.find((feature) => !adapter.features.has(feature))
+  return lacking && `the graphics adapter has no ${lacking}`
 }

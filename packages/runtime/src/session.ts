@@ -72,7 +72,7 @@ async function openNext(
     try {
       const file = files.get(variant.url) ?? download(name, variant, options)
       files.set(variant.url, file)
-      const source = engines[engineOf[variant.provider] ?? 'wasm'] as EngineSource
+      const source = engines[engineOf[variant.provider]] as EngineSource
       const opened = await createSession(name, source, variant, await file, options.session)
       if (!options.signal?.aborted) return opened
       await opened.release()

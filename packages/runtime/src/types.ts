@@ -15,7 +15,7 @@ export type EngineName = 'wasm' | 'webgpu' | 'node'
 
 /** A variant as a bundle holds it: the manifest's, with the URL that the bundler gave its file. */
 export interface AssetVariant
-  extends Pick<Variant, 'target' | 'provider' | 'bytes' | 'sha256' | 'recipe' | 'session'> {
+  extends Pick<Variant, 'target' | 'provider' | 'requires' | 'bytes' | 'sha256' | 'recipe' | 'session'> {
   readonly url: string
 }
 

@@ -99,6 +99,7 @@ const folder = mkdtempSync(join(tmpdir(), 'unplugin-onnx-page-'))
 let server: Awaited<ReturnType<typeof serve>>
 let browser: Awaited<ReturnType<typeof launch>>
 let withoutGpu: Awaited<ReturnType<typeof launch>>
+let withSoftware: Awaited<ReturnType<typeof launch>>
 let wanted: number[]
 
 beforeAll(async () => {
@@ -133,6 +134,10 @@ beforeAll(async () => {
   })
   browser = await launch({ args: ['--host-resolver-rules=MAP elsewhere.test 127.0.0.1'] })
   withoutGpu = await launch({ webgpu: false })
+  withSoftware = await launch({
+    webgpu: 'software',
+    args: ['--enable-features=Vulkan,WebMachineLearningNeuralNetwork'],
+  })
 
   ort.env.wasm.numThreads = 1
   const session = await ort.InferenceSession.create(model)
@@ -143,6 +148,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close()
   await withoutGpu?.close()
+  await withSoftware?.close()
   await server?.close()
   rmSync(folder, { recursive: true, force: true })
 })
@@ -207,6 +213,58 @@ describe('open, in Chromium', () => {
         reason: 'this browser has no WebGPU, or the page is not served over https',
       },
     ])
+    expect(paths.filter((path) => /webgpu|asyncify/.test(path))).toEqual([])
+  })
+
+  it('passes over a variant for float16 in shaders where the graphics adapter has none, and says so', async () => {
+    const half: AssetVariant = { ...halfOnWebgpu, requires: ['shader-f16'] }
+    const { result, paths } = await inPage([half, webgpu, wasm], openAndRun)
+    near(result.value?.y)
+    expect(result.value).toMatchObject({
+      target: 'webgpu',
+      skipped: [{ target: 'webgpu', reason: 'the graphics adapter has no shader-f16' }],
+    })
+    expect(paths).not.toContain('/half.onnxv')
+  })
+
+  it('takes WebAssembly before a WebGPU that is software, and says why', async () => {
+    const { result, paths } = await inPage([webgpu, wasm], openAndRun, { in: withSoftware })
+    near(result.value?.y)
+    expect(result.value).toMatchObject({
+      target: 'wasm',
+      skipped: [{ target: 'webgpu', provider: 'webgpu', reason: 'WebGPU is software here' }],
+    })
+    expect(paths.filter((path) => /webgpu|asyncify/.test(path))).toEqual([])
+  })
+
+  it('takes a WebGPU that is software where it was asked for, or nothing else is left', async () => {
+    const { result } = await inPage(
+      [webgpu, { ...wasm, url: '/gone.onnxv' }],
+      async (variants) => {
+        const asked = await outcome(asset(...variants).open({ provider: 'webgpu' }))
+        const left = await outcome(asset(...variants).open())
+        return [asked, left].map(({ value }) => ({ target: value?.variant.target, skipped: value?.skipped }))
+      },
+      { in: withSoftware },
+    )
+    expect(result).toEqual([
+      { target: 'webgpu', skipped: [] },
+      { target: 'webgpu', skipped: [expect.objectContaining({ target: 'wasm' })] },
+    ])
+  })
+
+  it('passes over WebNN where the browser has none, or gives no context', async () => {
+    const webnn: AssetVariant = { ...wasm, target: 'webnn', provider: 'webnn' }
+    const without = await inPage([webnn, wasm], openAndRun)
+    expect(without.result.value).toMatchObject({
+      target: 'wasm',
+      skipped: [{ target: 'webnn', reason: 'this browser has no WebNN' }],
+    })
+    const { result, paths } = await inPage([webnn, wasm], openAndRun, { in: withSoftware })
+    expect(result.value).toMatchObject({
+      target: 'wasm',
+      skipped: [{ target: 'webnn', reason: expect.stringMatching(/^WebNN gives no context: /) }],
+    })
     expect(paths.filter((path) => /webgpu|asyncify/.test(path))).toEqual([])
   })
 

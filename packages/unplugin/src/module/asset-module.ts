@@ -13,9 +13,10 @@ export async function assetModule(file: string, conversion: Conversion, bundler:
   for (const { file: name } of variants) {
     if (!taken.has(name)) taken.set(name, await bundler.take(join(dir, name), variantName(file, name)))
   }
-  const engines = new Set(variants.map(engineOf).filter((engine) => engine !== undefined))
-  const variantCode = variants.map(({ target, provider, file: name, bytes, sha256, recipe, session }) => {
-    const fields = JSON.stringify({ target, provider, bytes, sha256, recipe, ...(session && { session }) })
+  const engines = new Set(variants.map(engineOf))
+  const variantCode = variants.map(({ file: name, ...variant }) => {
+    const { target, provider, requires, bytes, sha256, recipe, session } = variant
+    const fields = JSON.stringify({ target, provider, requires, bytes, sha256, recipe, session })
     return `    ${fields.slice(0, -1)},"url":${taken.get(name)?.url}},`
   })
   return [
@@ -54,4 +55,4 @@ function runnable(variants: readonly Variant[], { runs }: Bundler): readonly Var
 /** Conversions know no names of models, since many files may hold the same one: `int8.onnxv` becomes `det.int8.onnxv`. */
 export const variantName = (model: string, file: string): string => `${basename(model, '.onnx')}.${file}`
 
-const engineOf = ({ provider }: Variant): EngineName | undefined => engineOfProvider[provider]
+const engineOf = ({ provider }: Variant): EngineName => engineOfProvider[provider]

@@ -8,10 +8,11 @@ export type EngineName = 'wasm' | 'webgpu' | 'node'
 
 export const isEngineName = (name: string): name is EngineName => name === 'node' || name in webFiles
 
-/** The engine that runs each execution provider. */
-export const engineOfProvider: Readonly<Partial<Record<Provider, EngineName>>> = {
+/** The engine that runs each execution provider. onnxruntime-web's WebGPU build holds WebNN too. */
+export const engineOfProvider: Readonly<Record<Provider, EngineName>> = {
   wasm: 'wasm',
   webgpu: 'webgpu',
+  webnn: 'webgpu',
   cpu: 'node',
 }
 
