@@ -20,7 +20,7 @@ const defaults: Readonly<Record<string, Readonly<Record<string, Fact>>>> = {
  * - of MatMulInteger, ConvInteger: `weightZeroPoint` `none`, `scalar` or `axis`
  * - of MatMulNBits and GatherBlockQuantized: `zeroPoint` `none` or `given`
  * - of Conv, ConvTranspose and ConvInteger: `kernel` (the longest side), `inputChannels` and `outputChannels`, both of one
- *   group, `group`, and `dimensions` (spatial ones)
+ *   group, `allOutputChannels`, `group`, and `dimensions` (spatial ones)
  */
 export function factsOf(node: Node, types: ReadonlyMap<Value, DataType | undefined>): Facts {
   const { domain, opType, inputs, outputs } = node
@@ -88,6 +88,7 @@ function convolution(node: Node): Facts {
     kernel: known.length === kernel.length ? Math.max(0, ...known) : undefined,
     inputChannels: transposed ? whole : second,
     outputChannels: transposed ? second : whole,
+    allOutputChannels: transposed ? second && second * group : first,
   }
 }
 

@@ -43,6 +43,8 @@ function problemOf(
   operators: OperatorTable,
   requires: readonly DeviceFeature[],
 ) {
+  // Constants are taken in when the model is read.
+  if (node.opType === 'Constant' && node.domain === '') return undefined
   const rule = ruleFor(operators, operatorName(node), factsOf(node, types), requires)
   if (rule === undefined || rule.outcome === 'right') return undefined
   return { outcome: rule.outcome, reason: rule.reason ?? does[rule.outcome] }
