@@ -111,7 +111,7 @@ export const errors = {
     error(
       'ONNX_CALIBRATION_UNKNOWN_INPUT',
       model,
-      `Calibration '${printable(calibration)}' holds '${printable(name)}', which is no input of the model`,
+      `Calibration '${printable(calibration)}' names '${printable(name)}', which is no input of the model`,
       suggestion(name, inputs),
     ),
 

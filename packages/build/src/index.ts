@@ -1,5 +1,16 @@
 export type { DenseArray, Feeds } from './arrays'
 export { type Budget, budgets, judge } from './budget'
+export {
+  type CalibrationOptions,
+  calibrationKeys,
+  type FileCalibration,
+  type ImageCalibration,
+  imageChannels,
+  imageFits,
+  imageLayouts,
+  type StateLinks,
+  type WavCalibration,
+} from './calibration'
 export { readNpz } from './calibration/npz'
 export { type ComparedModel, type Comparison, compareModels } from './compare'
 export { type Conversion, type Converter, type ConverterOptions, convert, createConverter } from './converter'

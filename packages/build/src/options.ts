@@ -1,4 +1,9 @@
 import { type Budget, budgets } from './budget'
+import {
+  type CalibrationOptions,
+  type NormalizedCalibration,
+  normalizeCalibration,
+} from './calibration/options'
 import { errors } from './errors'
 import { targets } from './targets'
 
@@ -37,7 +42,7 @@ export interface ModelOptions {
   /** An error instead of a warning where no smaller variant is within the budget. Default: false. */
   readonly strict?: boolean
   /** Inputs to verify on: `.npz`, `.npy` or a module that yields feeds; absolute, or relative to the root. */
-  readonly calibration?: string
+  readonly calibration?: CalibrationOptions
   /** Limits the candidates to these recipes of each target. */
   readonly recipes?: readonly string[]
   /** Shapes and ranges for synthesized inputs, by input name; of use where axes are dynamic. */
@@ -53,7 +58,7 @@ export interface NormalizedOptions {
   readonly prefer: Preference
   readonly effort: Effort
   readonly strict: boolean
-  readonly calibration?: string
+  readonly calibration?: NormalizedCalibration
   readonly recipes?: readonly string[]
   readonly inputs: Readonly<
     Record<string, { readonly dims?: readonly number[]; readonly range?: readonly [number, number] }>
@@ -115,7 +120,9 @@ export function normalizeOptions(options: ModelOptions, model: string): Normaliz
     prefer,
     effort,
     strict,
-    ...(options.calibration === undefined ? {} : { calibration: options.calibration }),
+    ...(options.calibration === undefined
+      ? {}
+      : { calibration: normalizeCalibration(options.calibration, model) }),
     ...(options.recipes === undefined ? {} : { recipes: [...new Set(options.recipes)].sort() }),
     inputs: overridesOf(options.inputs ?? {}, model),
   }

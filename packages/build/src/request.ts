@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { basename, isAbsolute, relative, sep } from 'node:path'
 import { passes, recipes } from '@unplugin-onnx/core'
-import type { CalibrationFile } from './calibration'
+import type { CalibrationData } from './calibration'
 import type { EnginePackage } from './engine-package'
 import { errors } from './errors'
 import type { EvaluationModule } from './evaluation'
@@ -16,7 +16,7 @@ export interface Request {
   readonly name: string
   readonly model: HashedFile
   readonly external: readonly ExternalSource[]
-  readonly calibration: (HashedFile & CalibrationFile) | null
+  readonly calibration: CalibrationData | null
   readonly evaluation: (HashedFile & EvaluationModule) | null
   readonly options: NormalizedOptions
   readonly targets: readonly Target[]
@@ -27,7 +27,7 @@ export interface Request {
 export const filesOf = ({ model, external, calibration, evaluation }: Request): HashedFile[] => [
   model,
   ...external,
-  ...(calibration ? [calibration] : []),
+  ...(calibration?.files ?? []),
   ...(evaluation ? [evaluation] : []),
 ]
 
@@ -38,16 +38,6 @@ export async function hashEvaluation(root: string, evaluate: string | undefined,
     return { ...(await hashModel(absolute(root, evaluate), model)), name: evaluate }
   } catch {
     throw errors.evaluationNotFound(model, evaluate)
-  }
-}
-
-/** @throws OnnxError ONNX_CALIBRATION_NOT_FOUND */
-export async function hashCalibration(root: string, calibration: string | undefined, model: string) {
-  if (calibration === undefined) return null
-  try {
-    return { ...(await hashModel(absolute(root, calibration), model)), name: calibration }
-  } catch {
-    throw errors.calibrationNotFound(model, calibration)
   }
 }
 
@@ -65,14 +55,13 @@ export function keyOf({
   targets,
   engines,
 }: Request): string {
-  const { calibration: file, strict: _, task, ...rest } = options
+  const { calibration: _path, strict: _, task, ...rest } = options
   return sha256(
     canonical({
       engine: version,
       model: model.sha256,
       external: external.map((each) => [each.location, each.sha256]),
-      // The ending of a calibration file decides how it is read.
-      calibration: calibration && [calibration.sha256, file?.split('.').at(-1)],
+      calibration: calibration && [calibration.sha256, calibration.options],
       evaluation: evaluation && [evaluation.sha256, task?.maxDrop, task?.relative],
       options: rest,
       targets,

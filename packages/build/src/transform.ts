@@ -1,19 +1,21 @@
 import { applyPasses, type Model, type Step, type StepResult } from '@unplugin-onnx/core'
 import type { Feeds } from './arrays'
-import { type CalibrationLimits, readCalibration } from './calibration'
+import { hashCalibration, openCalibration, type SampleLimits, type SampleSource } from './calibration'
+import { type CalibrationOptions, normalizeCalibration } from './calibration/options'
+import type { EngineSession } from './engine'
+import type { EngineFinder } from './observe'
 import { engineFinder, passContext } from './pass-context'
-import { hashCalibration } from './request'
+import { openTapped } from './tapped-session'
 import type { EngineName } from './targets'
 import { inspectModel } from './tasks/inspect'
-import { synthesized } from './tasks/run-source'
 
 export interface TransformOptions {
   /** Name of the model, for messages. */
   readonly name: string
   /** Where onnxruntime is looked for, and what relative paths start from. Default: the working directory. */
   readonly root?: string
-  /** `.npz`, `.npy` or a module that yields feeds, for passes that look at activations. */
-  readonly calibration?: string
+  /** Sample inputs for passes that look at activations. */
+  readonly calibration?: CalibrationOptions
   /** Engine that evaluates constants and observes activations. Default 'wasm'. */
   readonly engine?: EngineName
   /** The model once more, as it is before the passes, for those that correct the errors of others. */
@@ -22,8 +24,11 @@ export interface TransformOptions {
   readonly weightsAreFinite?: boolean
 }
 
+/** State is fed back over more steps than it takes to pack weights for the processor. */
+const manyRuns = 100
+
 /** Samples are run a few times in all, not for each candidate. */
-const limits: CalibrationLimits = { samples: 128, elements: 16_000_000 }
+const limits: SampleLimits = { samples: 128, elements: 16_000_000 }
 
 /**
  * Applies passes to a model with an engine at hand: constant subgraphs are folded, and with calibration inputs activations
@@ -42,21 +47,54 @@ export async function transform(
     weightsAreFinite = false,
   }: TransformOptions,
 ): Promise<StepResult[]> {
-  const feeds = await calibrationFeeds(model, calibration, root, name)
-  const context = passContext(engineFinder(engine, root, name), name, feeds, reference)
-  return applyPasses(model, steps, { ...context, weightsAreFinite })
+  const finder = engineFinder(engine, root, name)
+  const source = await openSamples(model, calibration, root, name, finder)
+  try {
+    const samples = await source?.samples(limits)
+    const context = passContext(finder, name, samples, reference)
+    return await applyPasses(model, steps, { ...context, weightsAreFinite })
+  } finally {
+    await source?.close()
+  }
 }
 
-/** Sample inputs from a calibration file; what it leaves open is synthesized. */
+/** Sample inputs from calibration data, all in memory; what it leaves open is synthesized. */
 export async function calibrationFeeds(
   model: Model,
-  calibration: string | undefined,
+  calibration: CalibrationOptions | undefined,
   root: string,
   name: string,
+  engine: EngineName = 'wasm',
 ): Promise<Feeds[]> {
-  const file = await hashCalibration(root, calibration, name)
-  if (file === null) return []
-  const inspection = inspectModel(model)
-  const given = await readCalibration(file, inspection.inputs, name, limits)
-  return given.map((feed, index) => ({ ...synthesized(inspection, {}, feed, 0, index), ...feed }))
+  const source = await openSamples(model, calibration, root, name, engineFinder(engine, root, name))
+  try {
+    const feeds: Feeds[] = []
+    for await (const feed of (await source?.samples(limits)) ?? []) feeds.push(feed)
+    return feeds
+  } finally {
+    await source?.close()
+  }
+}
+
+/** The model runs here only where state is fed back. */
+async function openSamples(
+  model: Model,
+  calibration: CalibrationOptions | undefined,
+  root: string,
+  name: string,
+  engine: EngineFinder,
+): Promise<SampleSource | undefined> {
+  if (calibration === undefined) return undefined
+  const data = await hashCalibration(root, normalizeCalibration(calibration, name), name)
+  if (data === null) return undefined
+  let session: EngineSession | undefined
+  const run = async (feeds: Feeds, outputs: readonly string[]) => {
+    session ??= (await openTapped(await engine(), model, [], manyRuns)).session
+    return session.run(feeds, outputs)
+  }
+  try {
+    return await openCalibration(data, { name, inspection: inspectModel(model), run })
+  } finally {
+    await session?.close()
+  }
 }

@@ -1,35 +1,20 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ValueSignature } from '@unplugin-onnx/runtime'
-import { afterAll, describe, expect, it } from 'vitest'
+import { zipSync } from 'fflate'
+import { describe, expect, it } from 'vitest'
 import { castArray } from '../src/arrays'
-import { maxElements, readCalibration } from '../src/calibration'
-import { sha256 } from '../src/hash'
+import { temporaryFolder } from './models'
 import { npy, npz } from './numpy'
+import { floats, folderWith, input, opened, plenty, read as readFrom, samplesOf } from './samples'
 
-const folder = mkdtempSync(join(tmpdir(), 'calibration-'))
-afterAll(() => rmSync(folder, { recursive: true }))
-
+const folder = temporaryFolder()
 let count = 0
 const read = (ending: string, content: string | Uint8Array, inputs: readonly ValueSignature[]) => {
-  const path = join(folder, `${count++}.${ending}`)
-  writeFileSync(path, content)
-  return readCalibration({ path, name: `calib.${ending}`, sha256: sha256(content) }, inputs, 'model.onnx')
+  const name = `${count++}.${ending}`
+  writeFileSync(join(folder, name), content)
+  return readFrom(folder, name, inputs)
 }
-const input = (
-  name: string,
-  dims: ValueSignature['dims'],
-  type: ValueSignature['type'] = 'float32',
-): ValueSignature => ({
-  name,
-  type,
-  ...(dims ? { dims } : {}),
-})
-const floats = (...dims: number[]) => ({
-  dims,
-  data: Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => i),
-})
 
 describe('calibration', () => {
   it('feeds rows one at a time where the batch is open or 1', async () => {
@@ -93,7 +78,7 @@ describe('calibration', () => {
     const feeds = await read('npz', npz({ x: { dims: [12, 500_000], data: new Float32Array(6_000_000) } }), [
       input('x', ['n', 500_000]),
     ])
-    expect(feeds).toHaveLength(Math.floor(maxElements / 500_000))
+    expect(feeds).toHaveLength(plenty.elements / 500_000)
   })
 
   it('takes a lone .npy for the only input', async () => {
@@ -174,7 +159,7 @@ describe('calibration', () => {
     await expect(read('mjs', 'export default [{ x: Float32Array.of(1, 2, 3) }]', inputs)).rejects.toThrow(
       '3 elements',
     )
-    await expect(read('csv', '1,2', inputs)).rejects.toThrow('neither .npz, .npy nor a module')
+    await expect(read('csv', '1,2', inputs)).rejects.toThrow('neither .npz, .npy, a module nor a folder')
   })
 
   it('casts whole numbers only where every one of them fits', () => {
@@ -188,5 +173,89 @@ describe('calibration', () => {
     expect(cast(Int32Array.of(2 ** 24), 'float32')).toEqual(Float32Array.of(2 ** 24))
     expect(cast(Int32Array.of(2 ** 24 + 1), 'float32')).toBeUndefined()
     expect(cast(BigInt64Array.of(2n ** 53n + 1n), 'float64')).toBeUndefined()
+  })
+
+  it('reads arrays that are compressed as those that are stored, and in either order', async () => {
+    const x = floats(40, 3)
+    const packed = zipSync({ 'x.npy': npy(x) }, { level: 9 })
+    const columns = Float32Array.from(
+      { length: 120 },
+      (_, at) => x.data[(at % 40) * 3 + Math.floor(at / 40)] ?? 0,
+    )
+    const turned = npz({ x: { dims: [40, 3], data: columns } })
+    const text = Buffer.from(turned)
+      .toString('latin1')
+      .replace("'fortran_order': False, ", "'fortran_order': True,  ")
+    const inputs = [input('x', ['n', 3])]
+    const stored = await read('npz', npz({ x }), inputs)
+    expect(await read('npz', packed, inputs)).toEqual(stored)
+    expect(await read('npz', Buffer.from(text, 'latin1'), inputs)).toEqual(stored)
+  })
+
+  it('leaves nothing behind on disk', async () => {
+    const root = folderWith({
+      'c.npz': zipSync({ 'x.npy': npy(floats(4, 2)) }),
+      'f.mjs': 'export default [{ x: [1, 2] }]',
+    })
+    const inputs = [input('x', ['n', 2])]
+    for (const file of ['c.npz', 'f.mjs']) {
+      const source = await opened(root, file, inputs)
+      expect(readdirSync(root)).toHaveLength(3)
+      await source.close()
+      expect(readdirSync(root)).toHaveLength(2)
+    }
+    await expect(opened(root, 'c.npz', [input('y', ['n', 2])])).rejects.toThrow('no input')
+    expect(readdirSync(root)).toHaveLength(2)
+  })
+
+  it('names the row whose numbers do not fit the type', async () => {
+    const ids = { dims: [3, 1], data: Int32Array.of(1, 2, 300) }
+    await expect(read('npz', npz({ ids }), [input('ids', ['n', 1], 'uint8')])).rejects.toMatchObject({
+      code: 'ONNX_CALIBRATION_SAMPLE_INVALID',
+      message: expect.stringContaining(
+        "row 2: gives 'ids' as int32, and the model wants uint8, which not all",
+      ),
+    })
+  })
+
+  it('names the feed of a module that is wrong, or that it fails at', async () => {
+    const inputs = [input('x', ['n', 2])]
+    const failing = 'export default function* () { yield { x: [1, 2] }; throw new Error("no such picture") }'
+    await expect(read('mjs', failing, inputs)).rejects.toThrow('feed 1: the module fails: no such picture')
+    await expect(read('mjs', 'export default [{ x: [1, 2] }, { x: [1] }]', inputs)).rejects.toThrow(
+      'feed 1: has an input',
+    )
+  })
+
+  it('hands a function in a module the inputs of the model', async () => {
+    const module = 'export default (inputs) => [{ [inputs[0].name]: new Float32Array(inputs[0].dims[1]) }]'
+    const [feed] = await read('mjs', module, [input('anything', ['n', 5])])
+    expect(feed?.anything?.dims).toEqual([1, 5])
+  })
+
+  it('spreads what it keeps of a long generator over all of it', async () => {
+    const module = 'export default function* () { for (let i = 0; i < 5000; i++) yield { x: [i, 0] } }'
+    const feeds = await read('mjs', module, [input('x', ['n', 2])])
+    const firsts = feeds.map((feed) => Number(feed.x?.data[0]))
+    expect(feeds).toHaveLength(32)
+    expect(firsts[0]).toBe(0)
+    expect(firsts.at(-1)).toBeGreaterThan(4500)
+    const gaps = firsts.slice(1).map((value, index) => value - (firsts[index] ?? 0))
+    expect(Math.max(...gaps) - Math.min(...gaps)).toBeLessThanOrEqual(16)
+  })
+
+  it('keeps samples for verification that passes see nothing of, from 8 on', async () => {
+    const root = folderWith({ 'many.npz': npz({ x: floats(9, 1) }), 'few.npz': npz({ x: floats(7, 1) }) })
+    const rows = async (file: string, part?: 'calibration' | 'verification') => {
+      const source = await opened(root, file, [input('x', ['n', 1])])
+      const { names } = await samplesOf(source, plenty, part)
+      return { rows: names.map((name) => Number(name.slice('row '.length))), notes: source.notes.join() }
+    }
+    expect((await rows('many.npz', 'calibration')).rows).toEqual([0, 2, 4, 6, 8])
+    expect(await rows('many.npz', 'verification')).toEqual({ rows: [1, 3, 5, 7], notes: '' })
+    expect(await rows('few.npz', 'verification')).toEqual({
+      rows: [0, 1, 2, 3, 4, 5, 6],
+      notes: expect.stringContaining('There are 7 samples, too few to keep some for verification alone'),
+    })
   })
 })

@@ -1,8 +1,8 @@
 import type { ValueSignature } from '@unplugin-onnx/runtime'
 import { describe, expect, it } from 'vitest'
 import { numbersOf } from '../src/arrays'
-import { kindOf } from '../src/input-kind'
-import { chooseShapes, fillInputs } from '../src/synthesize'
+import { kindOf } from '../src/calibration/input-kind'
+import { chooseShapes, fillInputs, synthesize } from '../src/calibration/synthesize'
 
 const input = (
   name: string,
@@ -120,9 +120,10 @@ describe('synthesized values', () => {
     )
     expect(new Set(pictures.map((values) => values.slice(0, 2000).join())).size).toBe(5)
     for (const [sample, values] of pictures.entries()) {
-      const [low, high] = sample === 2 ? [0, 1] : [-2, 2]
+      const [low, high] = sample % 2 === 0 ? [0, 1] : [-2, 2]
       expect(values.every((value) => value >= low! && value <= high!)).toBe(true)
       expect(new Set(values).size).toBeGreaterThan(1)
+      if (sample % 2 === 1) expect(Math.min(...values)).toBeLessThan(-1)
     }
     const bytes = valuesOf([input('x', 'uint8', [1, 64, 64, 3])]).x!
     expect(new Set(bytes)).toEqual(new Set([0, 255]))
@@ -144,5 +145,67 @@ describe('synthesized values', () => {
     expect(kindOf(input('encoder_hidden_states', 'float32', [1, 4, 8]), false)).toBe('values')
     expect(kindOf(input('memory', 'float32', [1, 4, 8]), false)).toBe('values')
     expect(kindOf(input('hidden', 'float32', [1, 4, 8]), false)).toBe('state')
+  })
+})
+
+describe('what is synthesized', () => {
+  const made = (inputs: ValueSignature[], size: 0 | 1 = 0, vocabularies: [string, number][] = []) =>
+    synthesize({ inputs, vocabularies }, {}, { size })
+  const dimsOf = (inputs: ValueSignature[], size: 0 | 1) =>
+    Object.values(made(inputs, size).feeds).map(({ dims }) => dims)
+
+  it('has two sizes where axes are open, alike where they have one name', () => {
+    const bert = ['input_ids', 'attention_mask'].map((name) => input(name, 'int64', ['batch', 'sequence']))
+    expect(dimsOf(bert, 0)).toEqual([
+      [1, 16],
+      [1, 16],
+    ])
+    expect(dimsOf(bert, 1)).toEqual([
+      [1, 24],
+      [1, 24],
+    ])
+    expect(dimsOf([input('x', 'float32', ['n', 3, 'h', 'w'])], 1)).toEqual([[1, 3, 256, 384]])
+    expect(dimsOf([input('x', 'float32', ['n', 8])], 1)).toEqual([[2, 8]])
+    expect(made(bert).dynamic).toBe(true)
+    expect(made([input('x', 'float32', [1, 3, 8, 8])]).dynamic).toBe(false)
+  })
+
+  it('is told for each input, with what was chosen and why', () => {
+    const inputs = [
+      input('input_ids', 'int64', ['batch', 'sequence']),
+      input('attention_mask', 'int64', ['batch', 'sequence']),
+      input('x', 'float32', [1, null]),
+    ]
+    const { notes } = synthesize(
+      { inputs, vocabularies: [['input_ids', 30522]] },
+      { x: { range: [0, 9], dims: [1, 5] } },
+    )
+    expect(notes).toEqual([
+      'input_ids: int64 [1, 16], where batch = 1, sequence = 16 was chosen; taken for ids, for they are whole numbers: random ones, below 30522, the rows of the table that they look up',
+      'attention_mask: int64 [1, 16], where batch = 1, sequence = 16 was chosen; taken for a mask by its name: ones',
+      'x: float32 [1, 5], the shape that inputs says; random numbers from 0 to 9, as inputs says',
+    ])
+  })
+
+  it('leaves out what is given and what need not be fed, unless it is asked for', () => {
+    const inputs = [
+      input('x', 'float32', ['n', 2]),
+      input('y', 'float32', ['n', 3]),
+      { ...input('z', 'float32', [1]), optional: true as const },
+    ]
+    const given = { x: { type: 'float32' as const, dims: [5, 2], data: new Float32Array(10) } }
+    const { feeds, notes } = synthesize({ inputs, vocabularies: [] }, {}, { given })
+    expect(Object.entries(feeds).map(([name, { dims }]) => [name, dims])).toEqual([['y', [5, 3]]])
+    expect(notes).toHaveLength(1)
+    expect(Object.keys(synthesize({ inputs, vocabularies: [] }, { z: {} }).feeds)).toEqual(['x', 'y', 'z'])
+  })
+
+  it('shows no control characters of a hostile name', () => {
+    expect(made([input('a\u001b[31m', 'float32', [1])]).notes[0]).toContain('a\\x1b[31m')
+  })
+
+  it('is sound in whole numbers too', () => {
+    const [sound] = Object.values(made([input('audio', 'int16', [1, 400])]).feeds)
+    expect(Math.max(...numbersOf(sound!))).toBeGreaterThan(1000)
   })
 })

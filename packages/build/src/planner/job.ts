@@ -1,4 +1,4 @@
-import type { CalibrationFile } from '../calibration'
+import type { CalibrationData } from '../calibration'
 import type { EnginePackage } from '../engine-package'
 import type { EvaluationModule } from '../evaluation'
 import type { NormalizedOptions } from '../options'
@@ -19,7 +19,7 @@ export interface Job {
   readonly options: NormalizedOptions
   readonly targets: readonly Target[]
   readonly engines: ReadonlyMap<EngineName, EnginePackage>
-  readonly calibration: CalibrationFile | null
+  readonly calibration: CalibrationData | null
   readonly evaluation: EvaluationModule | null
   /** Where files are written. */
   readonly work: string

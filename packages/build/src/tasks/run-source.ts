@@ -1,15 +1,15 @@
 import { OnnxError } from '@unplugin-onnx/core'
 import { Agreement } from '../accuracy'
 import { type DenseArray, type Feeds, numbersOf, sizeOf } from '../arrays'
-import { type CalibrationFile, maxElements, readCalibration } from '../calibration'
-import { seededRandom } from '../calibration/random'
 import {
-  chooseShapes,
-  fillInputs,
+  type CalibrationData,
   type Overrides,
-  shapeAttempts,
-  synthesizedSamples,
-} from '../calibration/synthesize'
+  openCalibration,
+  type SampleLimits,
+  synthesize,
+} from '../calibration'
+import { seededRandom } from '../calibration/random'
+import { shapeAttempts, synthesizedSamples } from '../calibration/synthesize'
 import type { EngineSession } from '../engine'
 import type { EnginePackage } from '../engine-package'
 import { errors } from '../errors'
@@ -21,16 +21,18 @@ import type { Inspection, ModelFile, SourceRun } from './task'
 
 export type Step = (done: number, total: number) => void
 
+/** Every candidate runs on each sample. */
+const limits: SampleLimits = { samples: 32, elements: 4_000_000 }
+
 export async function runSource(
   model: ModelFile,
   inspection: Inspection,
   engine: EnginePackage,
-  calibration: CalibrationFile | null,
+  calibration: CalibrationData | null,
   overrides: Overrides,
   work: string,
   step: Step,
 ): Promise<SourceRun> {
-  const given = calibration === null ? [] : await readCalibration(calibration, inspection.inputs, model.name)
   let session: EngineSession
   try {
     session = await openSource(model, engine)
@@ -43,7 +45,7 @@ export async function runSource(
     const run = (feeds: Feeds) => session.run(feeds, outputs)
     return calibration === null
       ? await onSynthesized(inspection, engine, overrides, work, run, step)
-      : await onCalibration(model, inspection, engine, calibration, given, overrides, work, run, step)
+      : await onCalibration(model, inspection, engine, calibration, overrides, work, session, step)
   } finally {
     await session.close()
   }
@@ -53,54 +55,48 @@ async function onCalibration(
   model: ModelFile,
   inspection: Inspection,
   { engine, name }: EnginePackage,
-  calibration: CalibrationFile,
-  given: readonly Feeds[],
+  calibration: CalibrationData,
   overrides: Overrides,
   work: string,
-  run: (feeds: Feeds) => Promise<Feeds>,
+  session: EngineSession,
   step: Step,
 ): Promise<SourceRun> {
-  const whole = (feed: Feeds, index: number) => ({
-    ...synthesized(inspection, overrides, feed, 0, index),
-    ...feed,
-  })
-  const { observed, verified } = split(given)
-  for (const [index, feed] of observed.entries())
-    saveSample(work, 'observed', index, { feeds: whole(feed, index), outputs: {} })
-  let steady = true
-  for (const [index, feed] of verified.entries()) {
-    const feeds = whole(feed, index)
-    try {
-      const outputs = await run(feeds)
-      saveSample(work, engine, index, { feeds, outputs })
-      if (index === 0) steady = sameBits(outputs, await run(feeds))
-    } catch (cause) {
-      const message = `gives sample ${index}, on which the source fails in ${name}: ${await engineProblem(cause)}`
-      throw errors.calibrationInvalid(
-        model.name,
-        calibration.name,
-        message,
-        'Give inputs that the model runs on.',
-        cause,
-      )
+  const run = (feeds: Feeds) =>
+    session.run(
+      feeds,
+      inspection.outputs.map((output) => output.name),
+    )
+  const sampled = { name: model.name, inspection, overrides, run: session.run }
+  const source = await openCalibration(calibration, sampled, work)
+  try {
+    const observed = await source.samples(limits, 'calibration')
+    for (let index = 0; index < observed.length; index++)
+      saveSample(work, 'observed', index, { feeds: await observed.at(index), outputs: {} })
+    const verified = await source.samples(limits, 'verification')
+    let steady = true
+    for (let index = 0; index < verified.length; index++) {
+      const feeds = await verified.at(index)
+      try {
+        const outputs = await run(feeds)
+        saveSample(work, engine, index, { feeds, outputs })
+        if (index === 0) steady = sameBits(outputs, await run(feeds))
+      } catch (cause) {
+        const message = `the source fails on it in ${name}: ${await engineProblem(cause)}`
+        throw errors.calibrationSampleInvalid(
+          model.name,
+          calibration.name,
+          verified.nameOf(index),
+          message,
+          cause,
+        )
+      }
+      step(index + 1, verified.length)
     }
-    step(index + 1, verified.length)
-  }
-  return { ok: true, source: 'calibration', samples: verified.length, observed: observed.length, steady }
-}
-
-/** With fewer samples there are too few for either. */
-const leastToSplit = 8
-
-/** Every other sample is for passes to look at, the rest for verification: what was fitted to is no proof. */
-function split(given: readonly Feeds[]): {
-  readonly observed: readonly Feeds[]
-  readonly verified: readonly Feeds[]
-} {
-  if (given.length < leastToSplit) return { observed: given, verified: given }
-  return {
-    observed: given.filter((_, index) => index % 2 === 1),
-    verified: given.filter((_, index) => index % 2 === 0),
+    const { notes } = source
+    const counts = { samples: verified.length, observed: observed.length }
+    return { ok: true, source: 'calibration', ...counts, steady, notes }
+  } finally {
+    await source.close()
   }
 }
 
@@ -115,11 +111,11 @@ async function onSynthesized(
   let first: unknown
   for (let attempt = 0; attempt < shapeAttempts; attempt++) {
     try {
-      const made = (sample: number) => synthesized(inspection, overrides, {}, attempt, sample)
+      const made = (sample: number) => synthesize(inspection, overrides, { attempt, sample }).feeds
       const elements = Object.values(made(0)).reduce((sum, { dims }) => sum + sizeOf(dims), 0)
       const wanted = Math.max(
         1,
-        Math.min(synthesizedSamples, Math.floor(maxElements / Math.max(1, elements))),
+        Math.min(synthesizedSamples, Math.floor(limits.elements / Math.max(1, elements))),
       )
       // Samples that tell nothing are passed over, unless there are no others.
       const spare: Sample[] = []
@@ -134,7 +130,8 @@ async function onSynthesized(
         step(Math.min(sample + 1, wanted), wanted)
       }
       if (samples === 0) for (const each of spare.slice(0, wanted)) saveSample(work, engine, samples++, each)
-      return { ok: true, source: 'synthesized', samples, observed: 0, steady }
+      const { notes } = synthesize(inspection, overrides, { attempt })
+      return { ok: true, source: 'synthesized', samples, observed: 0, steady, notes }
     } catch (cause) {
       first ??= cause
     }
@@ -167,18 +164,4 @@ async function tells(feeds: Feeds, outputs: Feeds, run: (feeds: Feeds) => Promis
   )
   const agreement = new Agreement(new Set())
   return agreement.add(outputs, await run(nudged)) === undefined && agreement.result().sqnr >= steadyDecibels
-}
-
-/** All inputs that have to be fed and that `given` leaves open. */
-export function synthesized(
-  { inputs, vocabularies }: Inspection,
-  overrides: Overrides,
-  given: Feeds,
-  attempt: number,
-  sample: number,
-): Feeds {
-  const wanted = inputs.filter((input) => input.optional !== true || input.name in overrides)
-  const shapes = chooseShapes(inputs, overrides, given, attempt)
-  const open = wanted.filter((input) => !(input.name in given))
-  return fillInputs(open, shapes, new Map(vocabularies), overrides, sample)
 }

@@ -1,8 +1,7 @@
 import type { Accuracy, DeviceFeature, Latency, ValueSignature } from '@unplugin-onnx/runtime'
 import type { OutputAccuracy } from '../accuracy'
 import type { Budget } from '../budget'
-import type { CalibrationFile } from '../calibration'
-import type { Overrides } from '../calibration/synthesize'
+import type { CalibrationData, Overrides } from '../calibration'
 import type { EnginePackage } from '../engine-package'
 import type { EvaluationModule } from '../evaluation'
 import type { OperatorTable, UnsupportedNode } from '../operators'
@@ -48,6 +47,8 @@ export type SourceRun = Attempt<{
   readonly observed: number
   /** Whether the source gives the same, bit by bit, when it runs again. */
   readonly steady: boolean
+  /** What was chosen for the user about the samples, and what is missing, in sentences. */
+  readonly notes: readonly string[]
 }>
 
 export interface WriteRequest {
@@ -124,7 +125,7 @@ export interface Tasks {
     model: ModelFile,
     inspection: Inspection,
     engine: EnginePackage,
-    calibration: CalibrationFile | null,
+    calibration: CalibrationData | null,
     overrides: Overrides,
     work: string,
   ): SourceRun

@@ -1,5 +1,5 @@
 import type { TensorType, ValueSignature } from '@unplugin-onnx/runtime'
-import { arrayTypes, type DenseArray, type NumberArray, sizeOf } from './arrays'
+import { arrayTypes, type DenseArray, type NumberArray, sizeOf } from '../arrays'
 
 /**
  * One input as a user's module gives it: `{ type, data, dims }`, an onnxruntime Tensor (which has just these), or a bare

@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { zipSync } from 'fflate'
 import { describe, expect, it } from 'vitest'
 import { type DenseArray, numbersOf } from '../src/arrays'
-import { readNpy } from '../src/npy'
-import { readNpz } from '../src/npz'
+import { readNpy } from '../src/calibration/npy'
+import { readNpz } from '../src/calibration/npz'
 
 const fixture = (name: string) => readFileSync(join(import.meta.dirname, 'fixtures', name))
 const expected = JSON.parse(fixture('arrays.json').toString()) as Record<

@@ -1,4 +1,4 @@
-import { sizeOf } from './arrays'
+import { sizeOf } from '../arrays'
 import type { Random } from './random'
 
 /** Grey values in [0, 1] of one pixel; `plane` tells colour channels apart. */
@@ -17,8 +17,8 @@ const painters: readonly ((width: number, height: number, random: Random) => Pai
 
 /**
  * A made-up picture, planes first or last: a page of strokes like letters, noise, another page, coloured blocks, waves.
- * Detectors answer noise with nothing, and strokes with something. Values run from -2 to 2, as normalized by mean and
- * deviation, or, in every third sample, from 0 to 1.
+ * Detectors answer noise with nothing, and strokes with something. Values run from 0 to 1, or, in
+ * every other sample, from -2 to 2, as normalized by mean and deviation.
  * @param bytes whether values run from 0 to 255 instead
  */
 export function pictureOf(
@@ -30,7 +30,7 @@ export function pictureOf(
   const planesLast = (dims[3] ?? 0) <= 4 && (dims[1] ?? 0) > 4
   const [height = 1, width = 1, planes = 1] = planesLast ? dims.slice(1) : [dims[2], dims[3], dims[1]]
   const paint = (painters[sample % painters.length] ?? page)(width, height, random)
-  const [low, high] = bytes ? [0, 255] : sample % 3 === 2 ? [0, 1] : [-2, 2]
+  const [low, high] = bytes ? [0, 255] : sample % 2 === 0 ? [0, 1] : [-2, 2]
   return Float64Array.from({ length: sizeOf(dims) }, (_, index) => {
     const plane = planesLast ? index % planes : Math.floor(index / (width * height)) % planes
     const pixel = planesLast ? Math.floor(index / planes) : index

@@ -1,4 +1,4 @@
-import { arrayTypes, type DenseArray, type NumericType, sizeOf } from './arrays'
+import { arrayTypes, type DenseArray, type NumericType, sizeOf } from '../arrays'
 
 /** numpy's type codes (numpy.lib.format) for the types that a model can be fed. */
 const types: Readonly<Record<string, NumericType>> = {
@@ -16,11 +16,28 @@ const types: Readonly<Record<string, NumericType>> = {
   b1: 'bool',
 }
 
+/** What an array's header says. */
+export interface NpyHeader {
+  readonly type: NumericType | 'string'
+  readonly dims: readonly number[]
+  /** Bytes of one element. */
+  readonly width: number
+  /** Whether elements lie in Fortran's order, the first axis fastest. */
+  readonly columnMajor: boolean
+  /** Where the elements begin. */
+  readonly start: number
+}
+
+/** A header is never longer: enough of a file's beginning to read it. */
+export const npyHeaderBytes = 2 ** 16 + 12
+
 /**
- * Reads one array in numpy's .npy format, versions 1 to 3, either order; unicode strings too.
+ * Reads the header of numpy's .npy format, versions 1 to 3.
+ * @param bytes the array, or its first `npyHeaderBytes`
+ * @param total bytes of the whole array
  * @throws Error that says what is wrong, without the file's name
  */
-export function readNpy(bytes: Uint8Array): DenseArray {
+export function npyHeader(bytes: Uint8Array, total: number): NpyHeader {
   const { header, start } = headerOf(bytes)
   const descr = /['"]descr['"]\s*:\s*(?:'([^']*)'|"([^"]*)")/.exec(header)
   const code = descr?.[1] ?? descr?.[2]
@@ -29,23 +46,40 @@ export function readNpy(bytes: Uint8Array): DenseArray {
   if (order === undefined || shape === undefined) throw new Error('the header of the array is damaged')
   if (code === undefined) throw new Error('structured arrays are not supported')
   const dims = dimsOf(shape)
-  const size = sizeOf(dims)
-  if (!Number.isSafeInteger(size)) throw new Error('the shape of the array is impossible')
-  const payload = bytes.subarray(start)
-  const [, endian = '', kind = '', width = ''] = /^([<>|=]?)([a-zA-Z])(\d*)$/.exec(code) ?? []
-  if (endian === '>' && width !== '1')
+  const [, endian = '', kind = '', digits = ''] = /^([<>|=]?)([a-zA-Z])(\d*)$/.exec(code) ?? []
+  if (endian === '>' && digits !== '1')
     throw new Error('big-endian arrays are not supported: save it with .astype("<f4") or the like')
-  if (kind === 'U')
-    return { type: 'string', dims, data: inRows(unicode(payload, size, Number(width)), dims, order) }
-  const type = types[kind === '?' ? 'b1' : `${kind}${width}`]
+  const type = kind === 'U' ? 'string' : types[kind === '?' ? 'b1' : `${kind}${digits}`]
   if (type === undefined) throw new Error(`arrays of type '${code.slice(0, 20)}' are not supported`)
+  const width = type === 'string' ? Number(digits) * 4 : arrayTypes[type].BYTES_PER_ELEMENT
+  const byteLength = sizeOf(dims) * width
+  if (width === 0) throw new Error('arrays of strings without characters are not supported')
+  if (!Number.isSafeInteger(byteLength)) throw new Error('the shape of the array is impossible')
+  if (total - start < byteLength)
+    throw new Error(`the array is cut off: ${total - start} of ${byteLength} bytes are there`)
+  return { type, dims, width, columnMajor: order === 'True' && dims.length > 1, start }
+}
+
+/**
+ * Elements as their type holds them.
+ * @param bytes of elements that follow each other; they are taken over, not copied
+ */
+export function npyElements({ type, width }: NpyHeader, bytes: Uint8Array<ArrayBuffer>): DenseArray['data'] {
+  if (type === 'string') return unicode(bytes, width)
   const ArrayType = arrayTypes[type]
-  const byteLength = size * ArrayType.BYTES_PER_ELEMENT
-  if (payload.byteLength < byteLength)
-    throw new Error(`the array is cut off: ${payload.byteLength} of ${byteLength} bytes are there`)
+  return new ArrayType(bytes.buffer, bytes.byteOffset, bytes.byteLength / ArrayType.BYTES_PER_ELEMENT)
+}
+
+/**
+ * Reads one array in numpy's .npy format, versions 1 to 3, either order; unicode strings too.
+ * @throws Error that says what is wrong, without the file's name
+ */
+export function readNpy(bytes: Uint8Array): DenseArray {
+  const header = npyHeader(bytes, bytes.byteLength)
+  const { type, dims, start, width } = header
   // A copy, because an .npz keeps its arrays at odd offsets; slice() of a Buffer would be none.
-  const data = new ArrayType(Uint8Array.from(payload.subarray(0, byteLength)).buffer)
-  return { type, dims, data: inRows(data, dims, order) }
+  const elements = Uint8Array.from(bytes.subarray(start, start + sizeOf(dims) * width))
+  return { type, dims, data: inRows(npyElements(header, elements), header) }
 }
 
 function headerOf(bytes: Uint8Array): { header: string; start: number } {
@@ -75,13 +109,12 @@ function dimsOf(shape: string): number[] {
 }
 
 /** Fixed-width strings of UTF-32 code units, padded with zeros. */
-function unicode(payload: Uint8Array, size: number, width: number): string[] {
-  if (payload.byteLength < size * width * 4) throw new Error('the array is cut off')
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
-  return Array.from({ length: size }, (_, index) => {
+function unicode(bytes: Uint8Array, width: number): string[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return Array.from({ length: bytes.byteLength / width }, (_, index) => {
     let text = ''
-    for (let at = 0; at < width; at++) {
-      const point = view.getUint32((index * width + at) * 4, true)
+    for (let at = index * width; at < (index + 1) * width; at += 4) {
+      const point = view.getUint32(at, true)
       if (point > 0x10ffff) throw new Error('a string in the array is damaged')
       text += String.fromCodePoint(point)
     }
@@ -90,8 +123,8 @@ function unicode(payload: Uint8Array, size: number, width: number): string[] {
 }
 
 /** Column-major (Fortran) elements put into row-major order. */
-function inRows<D extends DenseArray['data']>(data: D, dims: readonly number[], order: string): D {
-  if (order === 'False' || dims.length < 2) return data
+export function inRows<D extends DenseArray['data']>(data: D, { dims, columnMajor }: NpyHeader): D {
+  if (!columnMajor) return data
   const rows = data.slice() as D
   const target = rows as { [index: number]: unknown }
   const strides = dims.map((_, axis) => sizeOf(dims.slice(0, axis)))

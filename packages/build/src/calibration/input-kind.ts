@@ -31,8 +31,9 @@ export function kindOf(input: ValueSignature, withRate: boolean): InputKind {
   if (whole && /len(gth)?s?$/.test(name)) return 'length'
   if (!whole && isState(name)) return 'state'
   if (rank === 4 && isImage(dims ?? [])) return 'image'
-  if (whole) return 'ids'
-  if (withRate || /audio|wav|pcm|speech|sound|signal/.test(name)) return 'audio'
+  const named = /audio|wav|pcm|speech|sound|signal/.test(name)
+  if (whole) return named && type === 'int16' ? 'audio' : 'ids'
+  if (withRate || named) return 'audio'
   return 'values'
 }
 

@@ -1,5 +1,5 @@
 import { unzipSync } from 'fflate'
-import type { DenseArray } from './arrays'
+import type { DenseArray } from '../arrays'
 import { readNpy } from './npy'
 
 const maxBytes = 2 ** 31
