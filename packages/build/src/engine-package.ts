@@ -28,8 +28,9 @@ export async function findEngine(engine: EngineName, root: string, model: string
   let cause: unknown
   for (const base of [join(root, 'package.json'), import.meta.url]) {
     try {
-      const entry = createRequire(base).resolve(name)
-      return { engine, name, entry, version: await versionOf(entry, name) }
+      const required = createRequire(base).resolve(name)
+      const { folder, version, exports } = await packageAt(required, name)
+      return { engine, name, version, entry: moduleIn(folder, exports) ?? required }
     } catch (error) {
       cause = error
     }
@@ -37,11 +38,31 @@ export async function findEngine(engine: EngineName, root: string, model: string
   throw errors.engineMissing(model, name, cause)
 }
 
-async function versionOf(entry: string, name: string): Promise<string> {
+interface PackageJson {
+  readonly name?: unknown
+  readonly version?: unknown
+  readonly exports?: unknown
+}
+
+async function packageAt(entry: string, name: string) {
   for (let folder = dirname(entry); folder !== dirname(folder); folder = dirname(folder)) {
     const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '{}')
-    const { name: found, version } = JSON.parse(text) as { name?: unknown; version?: unknown }
-    if (found === name && typeof version === 'string') return version
+    const { name: found, version, exports } = JSON.parse(text) as PackageJson
+    if (found === name && typeof version === 'string') return { folder, version, exports }
   }
   throw new Error(`no package.json of ${name}`)
+}
+
+/**
+ * The ES module among a package's entries for Node. Both packages register an engine called 'cpu' in onnxruntime-common, and
+ * there the first one wins: required, onnxruntime-web would compute for onnxruntime-node in the same process without a
+ * word. As a module it has a registry of its own.
+ */
+function moduleIn(folder: string, exports: unknown): string | undefined {
+  let entry: unknown = Object(exports)['.']
+  for (const condition of ['node', 'import', 'default']) {
+    if (typeof entry === 'string') break
+    entry = Object(entry)[condition] ?? entry
+  }
+  return typeof entry === 'string' && entry.endsWith('.mjs') ? join(folder, entry) : undefined
 }
