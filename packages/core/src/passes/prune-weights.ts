@@ -30,7 +30,7 @@ import { type Mask, unstructuredMasks } from './prune/unstructured'
  */
 export const pruneWeights = definePass({
   name: 'prune-weights',
-  version: 2,
+  version: 3,
   summary: 'Sets the least important weights to zero, or takes whole channels out.',
   source:
     'Han et al. 2015; Sun et al. 2023, "A Simple and Effective Pruning Approach for Large Language Models"; Frantar & Alistarh 2023, "SparseGPT"',

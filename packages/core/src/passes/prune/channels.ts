@@ -4,6 +4,7 @@ import { logSumExp } from '../../kernels/softmax-importance'
 import { keepMatcher, nameMatcher } from '../keep'
 import type { Calibration, Skipped } from '../pass'
 import { cut } from './channel-cut'
+import { lossScores } from './channel-losses'
 import { observedSpaces, type Reader, refit } from './channel-refit'
 import { normScores, powerScores, softmaxScores, spreadOf } from './channel-scores'
 import { channelSpaces, type Space } from './channel-spaces'
@@ -77,6 +78,8 @@ function scoresOf(
   readers: readonly Reader[],
 ): Float32Array {
   if (criterion === 'softmax') return softmaxScores(space, temperature * spreadOf(scope) || 1, signed)
+  if (readers.length > 0 && reconstruct && criterion === 'magnitude')
+    return lossScores(space, readers) ?? powerScores(space, readers)
   if (readers.length > 0 && (reconstruct || criterion === 'wanda')) return powerScores(space, readers)
   return normScores(space)
 }
