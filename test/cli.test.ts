@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { encodeModel, passes, readModel, Tensor } from '@unplugin-onnx/core'
@@ -52,6 +62,33 @@ describe('convert', () => {
       const session = await InferenceSession.create(join(folder, 'out', file))
       await session.release()
     }
+  })
+
+  it('takes targets that onnx.config.ts defines, by name and by themselves', () => {
+    const config = `import { defineConfig, defineTarget, wasmOperators } from 'unplugin-onnx'
+
+const common = { provider: 'wasm', engine: 'wasm', operators: wasmOperators } as const
+defineTarget({ name: 'kiosk', ...common, recipes: ['float16'] })
+export default defineConfig({ targets: [{ name: 'tv', ...common, recipes: ['int8'] }] })
+`
+    const own = mkdtempSync(join(tmpdir(), 'unplugin-onnx-targets-'))
+    cpSync(modelFile('digits_mlp.onnx'), join(own, 'digits_mlp.onnx'))
+    writeFileSync(join(own, 'onnx.config.ts'), config)
+    mkdirSync(join(own, 'node_modules'))
+    symlinkSync(resolve(bin, '../..'), join(own, 'node_modules/unplugin-onnx'), 'junction')
+    const converted = (...args: string[]) => {
+      const command = ['convert', 'digits_mlp.onnx', '--out', 'out', '--json', ...args]
+      const { stdout, stderr } = spawnSync(process.execPath, [bin, ...command], {
+        cwd: own,
+        encoding: 'utf8',
+      })
+      expect(stderr).toBe('')
+      const { variants } = json(stdout) as { variants: { target: string; recipe: string }[] }
+      return variants.map(({ target, recipe }) => `${target} ${recipe}`)
+    }
+    expect(converted()).toEqual(['tv int8'])
+    expect(converted('--target', 'kiosk')).toEqual(['kiosk float16'])
+    rmSync(own, { recursive: true })
   })
 
   it('prints the manifest with --json and nothing else', () => {

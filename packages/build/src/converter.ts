@@ -14,7 +14,7 @@ import { PoolClosed, WorkerDied, WorkerPool } from './pool'
 import { printable } from './printable'
 import { displayName, filesOf, hashEvaluation, keyOf, type Request } from './request'
 import { absolute, hashExternal, hashModel, unchanged } from './source'
-import { type Target, targets } from './targets'
+import type { Target } from './targets'
 import type { Inspection } from './tasks/task'
 
 export interface ConverterOptions {
@@ -90,7 +90,7 @@ export function createConverter(options: ConverterOptions): Converter {
     }
     const known = locations
     const external = known.length === 0 ? [] : await hashing(() => hashExternal(path, name, known))
-    const wanted = normalized.targets.flatMap((target) => targets.get(target) ?? [])
+    const wanted = normalized.targets
     const found = new Map<Target['engine'], EnginePackage>()
     for (const { engine } of wanted)
       found.set(engine, await engines.join(engine, () => findEngine(engine, root, name)))
@@ -161,6 +161,8 @@ export function createConverter(options: ConverterOptions): Converter {
           return { files: filesOf(asked), ...(await entryOf(asked, report)) }
         })
         report('done')
+        const [missed] = entry.manifest.missed ?? []
+        if (normalized.strict && missed) throw errors.budgetMissed(name, missed.target, missed.tried)
         const { dir } = entry
         const manifest = { ...entry.manifest, source: { ...entry.manifest.source, file: name } }
         const seconds = (performance.now() - start) / 1000

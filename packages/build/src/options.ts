@@ -5,7 +5,7 @@ import {
   normalizeCalibration,
 } from './calibration/options'
 import { errors } from './errors'
-import { targets } from './targets'
+import { checkTarget, type Target, targets, variantsOf } from './targets'
 
 /** Shape, and optionally value range, of one input that is synthesized; a bare array is its shape. */
 export type InputOverride =
@@ -28,8 +28,8 @@ export interface TaskBudget {
 
 /** How one model is converted. */
 export interface ModelOptions {
-  /** Names of registered targets, in order of preference. Default: `['webgpu', 'wasm']`. */
-  readonly targets?: readonly string[]
+  /** Targets, or names of registered ones, in order of preference. Default: `['webgpu', 'wasm']`. */
+  readonly targets?: readonly (string | Target)[]
   /** The least agreement with the source that a variant must reach: a preset, numbers or a task. Default: `'balanced'`. */
   readonly accuracy?: Preset | (Partial<Budget> & Partial<TaskBudget>)
   /**
@@ -50,7 +50,7 @@ export interface ModelOptions {
 }
 
 export interface NormalizedOptions {
-  readonly targets: readonly string[]
+  readonly targets: readonly Target[]
   readonly budget: Partial<Budget>
   /** The budget's name, where it is one of the presets and not the user's own numbers. */
   readonly preset?: Preset
@@ -102,10 +102,10 @@ export function normalizeOptions(options: ModelOptions, model: string): Normaliz
       'is empty',
       `Name at least one of ${[...targets.keys()].join(', ')}.`,
     )
-  for (const name of wanted) {
-    if (!targets.has(name)) throw errors.unknownOption(model, 'target', String(name), [...targets.keys()])
-  }
-  const known = new Set(wanted.flatMap((name) => targets.get(name)?.recipes ?? []))
+  const found = new Map(
+    wanted.map((target) => targetOf(target, model)).map((target) => [target.name, target]),
+  )
+  const known = new Set([...found.values()].flatMap(recipesOf))
   for (const name of options.recipes ?? []) {
     if (!known.has(name)) throw errors.unknownOption(model, 'recipe', String(name), [...known])
   }
@@ -115,7 +115,7 @@ export function normalizeOptions(options: ModelOptions, model: string): Normaliz
   if (typeof strict !== 'boolean')
     throw errors.invalidOption(model, 'strict', 'is neither true nor false', 'Write strict: true.')
   return {
-    targets: [...new Set(wanted)],
+    targets: [...found.values()],
     ...budgetOf(accuracy, model),
     prefer,
     effort,
@@ -127,6 +127,15 @@ export function normalizeOptions(options: ModelOptions, model: string): Normaliz
     inputs: overridesOf(options.inputs ?? {}, model),
   }
 }
+
+function targetOf(wanted: string | Target, model: string): Target {
+  if (typeof wanted === 'object') return checkTarget(wanted, model)
+  const target = targets.get(wanted)
+  if (target === undefined) throw errors.unknownOption(model, 'target', String(wanted), [...targets.keys()])
+  return target
+}
+
+const recipesOf = (target: Target): string[] => variantsOf(target).flatMap(({ recipes }) => recipes)
 
 function budgetOf(
   accuracy: NonNullable<ModelOptions['accuracy']>,

@@ -1,5 +1,8 @@
+import { recipes as coreRecipes } from '@unplugin-onnx/core'
 import type { DeviceFeature, Provider } from '@unplugin-onnx/runtime'
+import { errors } from './errors'
 import { cpu, type OperatorTable, wasm, webgpu, webnn } from './operators'
+import { mixes } from './special-recipes'
 
 /** Engines that can verify a variant in Node: onnxruntime-web's WebAssembly build and onnxruntime-node. */
 export type EngineName = 'wasm' | 'node'
@@ -29,25 +32,60 @@ export interface TargetVariant {
   readonly recipes: readonly string[]
 }
 
-const registry = new Map<string, Target>()
-
-/** All known targets by name, in order of definition. */
-export const targets: ReadonlyMap<string, Target> = registry
-
-/** Adds a target, or replaces the one of that name. It becomes part of the cache key of every conversion that names it. */
-export function defineTarget(target: Target): Target {
-  registry.set(target.name, target)
-  return target
-}
-
 /** What is made for a target, in the order in which devices try it; the last is for all of them. */
 export const variantsOf = ({ variants = [], recipes }: Target): readonly TargetVariant[] => [
   ...variants,
   { requires: [], recipes },
 ]
 
+const registry = new Map<string, Target>()
+
+/** All known targets by name, in order of definition. */
+export const targets: ReadonlyMap<string, Target> = registry
+
+/**
+ * Adds a target, or replaces the one of that name. It becomes part of the cache key of every conversion that names it.
+ * @throws OnnxError ONNX_OPTION_INVALID, ONNX_OPTION_UNKNOWN
+ */
+export function defineTarget(target: Target): Target {
+  registry.set(target.name, checkTarget(target, 'defineTarget'))
+  return target
+}
+
+const providers: readonly Provider[] = ['webgpu', 'wasm', 'webnn', 'cpu']
+const engines: readonly EngineName[] = ['wasm', 'node']
+
+/**
+ * Checks a target that someone wrote.
+ * @param model whose options it came with
+ * @throws OnnxError ONNX_OPTION_INVALID, ONNX_OPTION_UNKNOWN
+ */
+export function checkTarget(target: Target, model: string): Target {
+  const { name, provider, engine, operators } = target
+  if (typeof name !== 'string' || name === '')
+    throw errors.invalidOption(model, 'targets', 'holds a target without a name', "Give it one: name: 'tv'.")
+  if (!providers.includes(provider))
+    throw errors.unknownOption(model, `provider of target ${name}`, String(provider), providers)
+  if (!engines.includes(engine))
+    throw errors.unknownOption(model, `engine of target ${name}`, String(engine), engines)
+  if (!Array.isArray(operators?.rules))
+    throw errors.invalidOption(
+      model,
+      `target ${name}`,
+      'has no table of operators',
+      'Take one: operators: wasmOperators.',
+    )
+  const known = [...coreRecipes.keys(), ...mixes.keys()]
+  for (const recipe of variantsOf(target).flatMap(({ recipes }) => recipes ?? [''])) {
+    if (!known.includes(recipe)) throw errors.unknownOption(model, `recipe of target ${name}`, recipe, known)
+  }
+  return target
+}
+
 // DequantizeLinear on int8 weights and Cast on float16 ones run on every provider, so all targets share the candidates.
 const recipes = ['int4-folded', 'int4-mixed', 'int8', 'int8-spared', 'int8-mixed', 'float16', 'float32']
+/** What computes with integers is for where speed is asked for, and where it can be measured. */
+const withIntegers = [...recipes, 'int8-dynamic', 'int8-static', 'int4']
 
 // A GPU is nothing that a build machine can count on: what runs in WebAssembly is the closest that always runs.
 defineTarget({
@@ -58,8 +96,8 @@ defineTarget({
   recipes,
   variants: [{ requires: ['shader-f16'], recipes: ['float16-compute'] }],
 })
-defineTarget({ name: 'wasm', provider: 'wasm', engine: 'wasm', operators: wasm, recipes })
+defineTarget({ name: 'wasm', provider: 'wasm', engine: 'wasm', operators: wasm, recipes: withIntegers })
 defineTarget({ name: 'webnn', provider: 'webnn', engine: 'wasm', operators: webnn, recipes })
-defineTarget({ name: 'node', provider: 'cpu', engine: 'node', operators: cpu, recipes })
+defineTarget({ name: 'node', provider: 'cpu', engine: 'node', operators: cpu, recipes: withIntegers })
 // For ONNX Runtime in any language, which opens a file and nothing else.
 defineTarget({ name: 'portable', provider: 'cpu', engine: 'node', operators: cpu, recipes, standalone: true })

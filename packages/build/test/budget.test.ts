@@ -3,6 +3,7 @@ import { Agreement } from '../src/accuracy'
 import type { DenseArray } from '../src/arrays'
 import { budgets, judge } from '../src/budget'
 import { normalizeOptions } from '../src/options'
+import { targets } from '../src/targets'
 
 const floats = (...data: number[]): DenseArray => ({
   type: 'float32',
@@ -80,7 +81,7 @@ describe('budget', () => {
 describe('options', () => {
   it('have defaults', () => {
     expect(normalizeOptions({}, 'm')).toEqual({
-      targets: ['webgpu', 'wasm'],
+      targets: [targets.get('webgpu'), targets.get('wasm')],
       budget: budgets.balanced,
       preset: 'balanced',
       prefer: 'balanced',

@@ -1,6 +1,16 @@
 import type { Options } from './options/schema'
 
-export type { ModelOptions } from '@unplugin-onnx/build'
+export {
+  cpuOperators,
+  defineTarget,
+  type ModelOptions,
+  type OperatorRule,
+  type OperatorTable,
+  type Target,
+  wasmOperators,
+  webgpuOperators,
+  webnnOperators,
+} from '@unplugin-onnx/build'
 export type { LogLevel, Options, Pattern } from './options/schema'
 
 /** Types the options in `onnx.config.ts`: `export default defineConfig({ … })`. */

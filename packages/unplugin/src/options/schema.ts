@@ -7,9 +7,9 @@ export type LogLevel = 'silent' | 'error' | 'warn' | 'info'
 export interface Options extends Pick<ModelOptions, 'targets' | 'accuracy' | 'prefer' | 'effort' | 'strict'> {
   /**
    * Where the models will run. Default: `['webgpu', 'wasm']` for browsers, `['node']` for server builds and Vitest.
-   * Set it when the bundler can't tell, as Rollup can't: `['node']` for a Node program.
+   * Set it when the bundler can't tell, as Rollup can't: `['node']` for a Node program. Names, or targets of your own.
    */
-  readonly targets?: readonly string[]
+  readonly targets?: NonNullable<ModelOptions['targets']>
   /** How far a variant may be from its source. Default: `'balanced'`. */
   readonly accuracy?: NonNullable<ModelOptions['accuracy']>
   /** Options of single models by glob; where several match, later ones win. `{ 'models/*.onnx': { accuracy: 'high' } }` */
@@ -59,6 +59,10 @@ const strings: Kind = {
   expected: 'an array of strings',
   accepts: (value) => Array.isArray(value) && value.every(isString),
 }
+const targets: Kind = {
+  expected: 'an array of names, or of what defineTarget gives',
+  accepts: (value) => Array.isArray(value) && value.every((each) => isString(each) || isObject(each)),
+}
 const patterns: Kind = {
   expected: 'a glob, a regular expression or an array of them',
   accepts: (value) => isPattern(value) || (Array.isArray(value) && value.every(isPattern)),
@@ -88,7 +92,7 @@ const prefer = oneOf(...preferences)
 const effort = oneOf(...efforts)
 
 const model = object({
-  targets: strings,
+  targets,
   accuracy,
   prefer,
   effort,
@@ -100,7 +104,7 @@ const model = object({
 
 /** The options as data: validation reads it, and nothing else lists them. */
 export const optionsKind = object({
-  targets: strings,
+  targets,
   accuracy,
   prefer,
   effort,
