@@ -2,7 +2,7 @@ export type { DenseArray, Feeds } from './arrays'
 export { type Budget, budgets, judge } from './budget'
 export {
   type CalibrationOptions,
-  calibrationKeys,
+  calibrationPath,
   type FileCalibration,
   type ImageCalibration,
   imageChannels,

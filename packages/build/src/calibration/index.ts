@@ -3,7 +3,7 @@ export { hashCalibration } from './data'
 export { openCalibration, openSynthesized, type SampledModel } from './open'
 export {
   type CalibrationOptions,
-  calibrationKeys,
+  calibrationPath,
   type FileCalibration,
   type ImageCalibration,
   imageChannels,

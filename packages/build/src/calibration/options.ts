@@ -58,6 +58,13 @@ export interface WavCalibration {
 /** Inputs to measure on; a path stands for a file by its ending, or for a folder by what lies in it. */
 export type CalibrationOptions = string | FileCalibration | ImageCalibration | WavCalibration
 
+/** The file or folder that the samples come from, as the user wrote it. */
+export function calibrationPath(calibration: CalibrationOptions): string {
+  if (typeof calibration === 'string') return calibration
+  if ('images' in calibration) return calibration.images
+  return 'wav' in calibration ? calibration.wav : calibration.file
+}
+
 /** As the user wrote it, checked; a bare path says what it is when it is looked at. */
 export type NormalizedCalibration = { readonly path: string } & (
   | { readonly kind: 'path'; readonly options: Readonly<Record<string, never>> }
@@ -65,14 +72,6 @@ export type NormalizedCalibration = { readonly path: string } & (
   | { readonly kind: 'images'; readonly options: Omit<ImageCalibration, 'images'> }
   | { readonly kind: 'wav'; readonly options: Omit<WavCalibration, 'wav'> }
 )
-
-/** Options by the one that names where the samples are. */
-export const calibrationKeys = {
-  file: ['file', 'state'],
-  images: ['images', 'input', 'size', 'layout', 'channels', 'fit', 'scale', 'mean', 'std'],
-  wav: ['wav', 'input', 'sampleRate', 'window', 'hop', 'scale', 'state'],
-} as const satisfies Record<string, readonly string[]>
-type Kind = keyof typeof calibrationKeys
 
 const isPositive = (value: unknown) => Number.isSafeInteger(value) && Number(value) > 0
 const isName = (value: unknown) => typeof value === 'string' && value !== ''
@@ -101,7 +100,8 @@ interface Check {
   readonly cure: string
 }
 
-const checks: { readonly [K in Kind]: Readonly<Record<(typeof calibrationKeys)[K][number], Check>> } = {
+/** Options by the one that names where the samples are. */
+const checks = {
   file: { file: path, state: links },
   images: {
     images: path,
@@ -130,6 +130,10 @@ const checks: { readonly [K in Kind]: Readonly<Record<(typeof calibrationKeys)[K
     },
     state: links,
   },
+} satisfies {
+  readonly file: Readonly<Record<keyof FileCalibration, Check>>
+  readonly images: Readonly<Record<keyof ImageCalibration, Check>>
+  readonly wav: Readonly<Record<keyof WavCalibration, Check>>
 }
 
 /**
@@ -147,24 +151,25 @@ export function normalizeCalibration(given: unknown, model: string): NormalizedC
   if (given === null || typeof given !== 'object' || Array.isArray(given))
     throw invalid('calibration', 'is neither a path nor an object', cure)
   const values: Readonly<Record<string, unknown>> = { ...given }
-  const kinds = (Object.keys(calibrationKeys) as Kind[]).filter((key) => values[key] !== undefined)
-  const all: readonly string[] = [...new Set(Object.values(calibrationKeys).flat())]
+  const kinds = (['file', 'images', 'wav'] as const).filter((key) => values[key] !== undefined)
   const [kind] = kinds
   if (kind === undefined) {
+    const all = [...new Set(Object.values(checks).flatMap((keys) => Object.keys(keys)))]
     const stray = Object.keys(values).find((key) => !all.includes(key))
     if (stray !== undefined) throw errors.unknownOption(model, 'calibration key', stray, all)
     throw invalid('calibration', 'names neither a file nor a folder', cure)
   }
   if (kinds.length > 1)
     throw invalid('calibration', `has both ${kinds.join(' and ')}`, 'Leave one of them out.')
-  const known: readonly string[] = calibrationKeys[kind]
+  const known: Readonly<Record<string, Check>> = checks[kind]
   const options: Record<string, unknown> = {}
   for (const key of Object.keys(values).sort()) {
     const value = values[key]
     if (value === undefined) continue
-    if (!known.includes(key)) throw errors.unknownOption(model, `calibration key beside ${kind}`, key, known)
-    const check = (checks[kind] as Readonly<Record<string, Check>>)[key]
-    if (check !== undefined && !check.accepts(value))
+    const check = Object.hasOwn(known, key) ? known[key] : undefined
+    if (check === undefined)
+      throw errors.unknownOption(model, `calibration key beside ${kind}`, key, Object.keys(known))
+    if (!check.accepts(value))
       throw invalid(`calibration.${key}`, 'has a value that it can not have', check.cure)
     if (key !== kind) options[key] = value
   }

@@ -6,6 +6,7 @@ import type { EnginePackage } from '../engine-package'
 import { errors } from '../errors'
 import { ExternalFiles } from '../external'
 import { sha256 } from '../hash'
+import type { Samples } from '../observe'
 import { type UnsupportedNode, unsupported } from '../operators'
 import { passContext } from '../pass-context'
 import { printable } from '../printable'
@@ -40,16 +41,11 @@ export async function write(
     }
     const skipped: { node: string; reason: string }[] = []
     if (recipe !== sourceRecipe) {
-      const feeds =
+      const seen: Samples =
         samples === undefined
           ? []
-          : Array.from({ length: samples.count }, (_, index) => loadSample(work, samples.of, index).feeds)
-      const context = passContext(
-        async () => engine,
-        model.name,
-        feeds,
-        feeds.length > 0 ? read() : undefined,
-      )
+          : { length: samples.count, at: (index) => loadSample(work, samples.of, index).feeds }
+      const context = passContext(async () => engine, model.name, seen, seen.length > 0 ? read() : undefined)
       skipped.push(...(await applyRecipe(parsed, recipe, keep, context)))
     }
     const options = sessionOptionsFor(parsed)

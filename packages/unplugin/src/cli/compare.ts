@@ -31,7 +31,10 @@ export const compareCommand = (): Command =>
     .description('run a model and a variant on the same inputs, and measure how well they agree')
     .argument('<source>', 'the .onnx file that is right')
     .argument('<variant>', 'the .onnx file that is measured')
-    .requiredOption('-i, --inputs <file>', 'inputs to run on: .npz, .npy, or a module that yields feeds')
+    .requiredOption(
+      '-i, --inputs <path>',
+      'inputs to run on: .npz, .npy, a module that yields feeds, or a folder of pictures or WAV files',
+    )
     .addOption(new Option('--engine <name>', 'what runs them').choices(['wasm', 'node']).default('wasm'))
     .option(
       '-a, --accuracy <budget>',

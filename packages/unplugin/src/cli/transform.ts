@@ -29,7 +29,10 @@ export const transformCommand = (): Command =>
       (text: string, before: ReturnType<typeof step>[] = []) => [...before, step(text)],
     )
     .addOption(new Option('-r, --recipe <NAME>', 'a recipe before the passes').choices([...recipes.keys()]))
-    .option('-c, --calibration <file>', 'inputs for passes that look at activations: .npz, .npy or a module')
+    .option(
+      '-c, --calibration <path>',
+      'inputs for passes that look at activations: .npz, .npy, a module, or a folder of pictures or WAV files',
+    )
     .addOption(
       new Option('--engine <name>', 'what runs constants and activations')
         .choices(['wasm', 'node'])
