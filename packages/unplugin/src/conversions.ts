@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { relative, resolve } from 'node:path'
 import {
   type Conversion,
   type Converter,
@@ -7,6 +7,7 @@ import {
   type ModelOptions,
 } from '@unplugin-onnx/build'
 import type { LogLevel, Options } from './options/schema'
+import type { Reports } from './reports'
 import { createTerminal, type Terminal } from './terminal'
 
 /** The conversions of one plugin: starts a converter when it's first needed, and tells what came of them. */
@@ -14,11 +15,13 @@ export interface Conversions {
   convert(file: string, model: ModelOptions, options: Options): Promise<Conversion>
   /** Prints what was converted since the last time. */
   summarize(): void
+  /** Writes the report that `report` asks for, if anything was converted since the last time. */
+  report(report: boolean | string): Promise<void>
   /** Lets the process exit. A conversion that comes later starts a converter again. */
   close(): Promise<void>
 }
 
-export function createConversions(root: string): Conversions {
+export function createConversions(root: string, reports: Reports): Conversions {
   /** By cache folder: a changed configuration file may name another one. */
   const converters = new Map<string | undefined, Converter>()
   const unreported = new Map<string, Conversion>()
@@ -56,6 +59,7 @@ export function createConversions(root: string): Conversions {
       try {
         const conversion = await converterFor(cache?.dir).convert(file, model)
         unreported.set(conversion.key, conversion)
+        reports.add(conversion)
         return conversion
       } finally {
         running--
@@ -69,6 +73,17 @@ export function createConversions(root: string): Conversions {
       if (unreported.size === 0) return
       terminal.info(formatSummary([...unreported.values()], { color: terminal.color }))
       unreported.clear()
+    },
+    async report(report) {
+      try {
+        const page = await reports.write(root, report)
+        if (page !== undefined) terminal.info(`ONNX report: ${relative(root, page)}`)
+      } catch (cause) {
+        // What was built is whole without it.
+        terminal.warn(
+          `The report can't be written: ${cause instanceof Error ? cause.message : String(cause)}`,
+        )
+      }
     },
     async close() {
       // Another environment's build may still be converting: the last one closes.

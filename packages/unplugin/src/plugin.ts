@@ -10,6 +10,7 @@ import { engineId, engineOf, modelPattern, modelRequest, runtimeId } from './mod
 import type { Options } from './options/schema'
 import { validateOptions } from './options/validate'
 import { createProject, type Project } from './project'
+import { createReports, type Reports } from './reports'
 import { isViteContext, viteBundlerOf, viteHooks } from './vite-hooks'
 
 export const name = 'unplugin-onnx'
@@ -21,9 +22,11 @@ const runtimeFile = fileURLToPath(new URL('./runtime.js', import.meta.url))
 export const unplugin: UnpluginInstance<Options | undefined, false> = createUnplugin(
   (inline = {}, { framework }) => {
     const options = validateOptions(inline, 'onnx()')
-    let project: Project = createProject(process.cwd(), options)
+    let reports = reportsOf(inline, process.cwd())
+    let project: Project = createProject(process.cwd(), options, reports)
     const open = (root: string) => {
-      project = createProject(root, options)
+      reports = reportsOf(inline, root)
+      project = createProject(root, options, reports)
       return project
     }
     const emitters = new WeakMap<object, Emitter>()
@@ -72,6 +75,7 @@ export const unplugin: UnpluginInstance<Options | undefined, false> = createUnpl
       rollup: {
         async buildEnd() {
           project.summarize()
+          await project.report()
           if (!this.meta.watchMode) await project.close()
         },
         closeWatcher: () => project.close(),
@@ -79,6 +83,7 @@ export const unplugin: UnpluginInstance<Options | undefined, false> = createUnpl
       vite: viteHooks({
         open,
         project: () => project,
+        reports: () => reports,
         cacheDir: options.cache?.dir,
         forget: (build) => emitters.delete(build),
         again: () => unplugin.vite(inline),
@@ -92,6 +97,17 @@ export const unplugin: UnpluginInstance<Options | undefined, false> = createUnpl
     }
   },
 )
+
+/** Vite bundles workers with plugins of their own, made of the same options: their models are in the same report. */
+const reportsByOptions = new WeakMap<object, Map<string, Reports>>()
+
+function reportsOf(inline: object, root: string): Reports {
+  const byRoot = reportsByOptions.get(inline) ?? new Map<string, Reports>()
+  reportsByOptions.set(inline, byRoot)
+  const reports = byRoot.get(root) ?? createReports()
+  byRoot.set(root, reports)
+  return reports
+}
 
 /** Rollup itself knows neither queries nor packages; a model is found as Node finds it, with or without plugins for that. */
 function resolveModel(id: string, importer: string | undefined): string | undefined {
@@ -108,6 +124,7 @@ function closeWithCompiler(compiler: Compiler, project: () => Project): void {
   const { done, failed, watchClose, shutdown } = compiler.hooks
   const settle = async () => {
     project().summarize()
+    await project().report()
     if (!compiler.watchMode) await project().close()
   }
   done.tapPromise(name, settle)

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { ModelOptions } from '@unplugin-onnx/build'
+import { calibrationPath, type ModelOptions } from '@unplugin-onnx/build'
 import { bundlerError } from './bundler-error'
 import { type Conversions, createConversions } from './conversions'
 import { writeDeclaration } from './declarations'
@@ -11,6 +11,7 @@ import { engineOf, modelRequest } from './module/ids'
 import { configFile, createOptionsReader } from './options/config-file'
 import { includesModel, modelOptions } from './options/model-options'
 import type { Options } from './options/schema'
+import type { Reports } from './reports'
 
 /** A project that a plugin works for: its options, its conversions, and the modules that they give. */
 export interface Project {
@@ -22,12 +23,14 @@ export interface Project {
    */
   load(id: string, bundler: Bundler, watch: (file: string) => void): Promise<string | undefined>
   readonly summarize: Conversions['summarize']
+  /** Writes the report, where the options ask for one. */
+  report(): Promise<void>
   readonly close: Conversions['close']
 }
 
-export function createProject(root: string, inline: Options): Project {
+export function createProject(root: string, inline: Options, reports: Reports): Project {
   const readOptions = createOptionsReader(root, inline)
-  const conversions = createConversions(root)
+  const conversions = createConversions(root, reports)
 
   const load: Project['load'] = async (id, bundler, watch) => {
     const engine = engineOf(id)
@@ -57,7 +60,7 @@ export function createProject(root: string, inline: Options): Project {
     watch: (file: string) => void,
   ): Promise<string> {
     // Watched before it is read: a calibration file that is missing or broken must be seen when it is mended.
-    if (model.calibration !== undefined) watch(resolve(root, model.calibration))
+    if (model.calibration !== undefined) watch(resolve(root, calibrationPath(model.calibration)))
     const conversion = await conversions.convert(file, model, options)
     for (const dependency of conversion.dependencies) watch(dependency)
     if (options.dts ?? true) await writeDeclaration(file, conversion.manifest)
@@ -73,6 +76,12 @@ export function createProject(root: string, inline: Options): Project {
       }
     },
     summarize: conversions.summarize,
+    // A configuration file that can't be read has failed the build already.
+    report: () =>
+      readOptions().then(
+        ({ report = false }) => conversions.report(report),
+        () => {},
+      ),
     close: conversions.close,
   }
 }

@@ -3,8 +3,10 @@ import type { Plugin, PluginOption, ResolvedConfig } from 'vite'
 import type { Bundler } from './emit/bundler'
 import type { Emitter, EmittingContext } from './emit/rollup'
 import { renderFileUrls, type ViteEnvironment, viteBundler } from './emit/vite'
+import { serveReports } from './emit/vite-report'
 import { serveFiles } from './emit/vite-server'
 import type { Project } from './project'
+import type { Reports } from './reports'
 
 interface ViteContext {
   readonly environment: { readonly config: ResolvedConfig & { readonly consumer?: 'client' | 'server' } }
@@ -42,6 +44,8 @@ const isVitest = ({ plugins }: ResolvedConfig): boolean =>
 export interface ViteParts {
   readonly open: (root: string) => Project
   readonly project: () => Project
+  /** Of all conversions. */
+  readonly reports: () => Reports
   /** Of the inline options. */
   readonly cacheDir: string | undefined
   /** Drops what was emitted for an environment, at the start of its build. */
@@ -51,7 +55,7 @@ export interface ViteParts {
 }
 
 /** What only Vite has: its configuration, its dev server, and URLs of server builds. */
-export function viteHooks({ open, project, cacheDir, forget, again }: ViteParts): Partial<Plugin> {
+export function viteHooks({ open, project, reports, cacheDir, forget, again }: ViteParts): Partial<Plugin> {
   return {
     config: ({ build, server, root }) => ({
       // Their files are addressed by URL, and a bundled copy of the runtime would be a second module.
@@ -71,7 +75,10 @@ export function viteHooks({ open, project, cacheDir, forget, again }: ViteParts)
         ? { build: { emitAssets: true } }
         : undefined,
     configResolved: ({ root }) => void open(root),
-    configureServer: (server) => serveFiles(server),
+    configureServer(server) {
+      serveFiles(server)
+      serveReports(server, reports())
+    },
     buildStart() {
       if (isViteContext(this)) forget(this.environment)
     },
@@ -83,6 +90,8 @@ export function viteHooks({ open, project, cacheDir, forget, again }: ViteParts)
     },
     async closeBundle() {
       project().summarize()
+      // A dev server shows its report, and leaves no file.
+      if (!isViteContext(this) || this.environment.config.command === 'build') await project().report()
       if (!this.meta.watchMode) await project().close()
     },
     closeWatcher: () => project().close(),

@@ -5,7 +5,11 @@ import {
   createConverter,
   formatSummary,
   type ModelOptions,
+  readReport,
+  renderReport,
+  reportJson,
   targets,
+  withFileNames,
 } from '@unplugin-onnx/build'
 import type { Manifest } from '@unplugin-onnx/runtime'
 import { Command } from 'commander'
@@ -32,7 +36,7 @@ export const convertCommand = (): Command =>
   new Command('convert')
     .description('make and verify a variant for each target, and write them with a manifest.json')
     .argument('<model>', 'the .onnx file')
-    .requiredOption('-o, --out <dir>', 'folder for the variants and manifest.json')
+    .requiredOption('-o, --out <dir>', 'folder for the variants, manifest.json and report.html')
     .option(
       '-t, --target <names>',
       `targets, separated by commas: ${[...targets.keys()].join(', ')}`,
@@ -78,16 +82,17 @@ async function convert(file: string, flags: Flags): Promise<void> {
 /** Outside of bundlers the variants are plain .onnx files again, for any ONNX Runtime to open. */
 async function write(source: string, { manifest, dir }: Conversion, out: string): Promise<Manifest> {
   await mkdir(out, { recursive: true })
-  const variants = manifest.variants.map((variant) => ({
-    ...variant,
-    file: variantName(source, variant.file).replace(/\.onnxv$/, '.onnx'),
-  }))
+  const nameOf = (file: string) => variantName(source, file).replace(/\.onnxv$/, '.onnx')
+  const variants = manifest.variants.map((variant) => ({ ...variant, file: nameOf(variant.file) }))
   for (const [index, { file }] of manifest.variants.entries()) {
     const to = variants[index]
     if (to) await copyFile(join(dir, file), join(out, to.file))
   }
   const written: Manifest = { ...manifest, variants }
   await writeFile(join(out, 'manifest.json'), `${JSON.stringify(written, null, 2)}\n`)
+  const reports = [withFileNames(await readReport({ manifest, dir }), nameOf)]
+  await writeFile(join(out, 'report.json'), reportJson(reports))
+  await writeFile(join(out, 'report.html'), renderReport(reports))
   return written
 }
 
