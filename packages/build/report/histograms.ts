@@ -50,12 +50,18 @@ export function histograms({ layer, after }: Row): HTMLElement {
       { class: 'inline' },
       facts.map(([term, value]) => h('div', {}, h('dt', {}, term), h('dd', {}, value))),
     ),
-    layer.weights && figure('Weights', layer.weights, after?.grid),
-    layer.activations && figure('Inputs of the layer', layer.activations, after?.inputGrid),
+    layer.weights && figure('Weights', layer.weights, after?.grid, 'Stored as floating point: no grid.'),
+    layer.activations &&
+      figure(
+        'Inputs of the layer',
+        layer.activations,
+        after?.inputGrid,
+        'Computed in floating point: no grid.',
+      ),
   )
 }
 
-function figure(title: string, histogram: Histogram, grid: Grid | undefined): HTMLElement {
+function figure(title: string, histogram: Histogram, grid: Grid | undefined, none: string): HTMLElement {
   const bins = binsOf(histogram)
   let zoom = 1
   const holder = h('div')
@@ -77,7 +83,7 @@ function figure(title: string, histogram: Histogram, grid: Grid | undefined): HT
         }),
     ),
     holder,
-    h('p', { class: 'note' }, gridText(grid)),
+    h('p', { class: 'note' }, gridText(grid, none)),
     asTable(
       `${title}: share in each bin`,
       [
@@ -90,10 +96,10 @@ function figure(title: string, histogram: Histogram, grid: Grid | undefined): HT
   )
 }
 
-const gridText = (grid: Grid | undefined): string =>
+const gridText = (grid: Grid | undefined, none: string): string =>
   grid === undefined
-    ? 'Stored as floating point: no grid.'
-    : `The grid: ${grid.count.toLocaleString('en')} values from ${format.short(grid.from)} to ${format.short(end(grid))}, ${format.short(grid.step)} apart${grid.count <= 256 ? '; with a scale for each channel, that of the widest' : ''}.`
+    ? none
+    : `The grid: ${grid.count.toLocaleString('en')} values from ${format.short(grid.from)} to ${format.short(end(grid))}, ${format.short(grid.step)} apart. Where channels have scales of their own, it is that of the widest.`
 
 const end = ({ from, step, count }: Grid): number => from + step * (count - 1)
 
@@ -166,6 +172,7 @@ function drawn(
         y1: () => 0,
         y2: 'share',
         fill: 'var(--bars)',
+        className: 'bars',
         insetLeft: 0.5,
         insetRight: 0.5,
       }),

@@ -2,6 +2,12 @@ import type { ReportData } from '../src/report/data'
 
 const interval = 1000
 
+/** What a dev server answers: reports only where there are newer ones than those it is told of. */
+interface News {
+  readonly version: string
+  readonly reports?: readonly ReportData[]
+}
+
 /**
  * Asks a dev server again and again for what was converted meanwhile. Asking, not a stream: it outlives restarts of the
  * server, and holds no connection that would keep it from closing.
@@ -12,18 +18,14 @@ export function follow(
   onReports: (reports: readonly ReportData[]) => void,
   onState: (alive: boolean) => void,
 ): void {
-  let tag: string | null = null
+  let known = ''
   const ask = async () => {
     try {
-      const response = await fetch(url, {
-        headers: tag === null ? {} : { 'if-none-match': tag },
-        cache: 'no-store',
-      })
-      if (response.status === 200) {
-        tag = response.headers.get('etag')
-        onReports((await response.json()) as ReportData[])
-      }
-      onState(response.status === 200 || response.status === 304)
+      const response = await fetch(`${url}?since=${encodeURIComponent(known)}`, { cache: 'no-store' })
+      const news = (await response.json()) as News
+      known = news.version
+      if (news.reports !== undefined) onReports(news.reports)
+      onState(true)
     } catch {
       onState(false)
     }

@@ -72,7 +72,9 @@ function lead({ manifest }: ReportData): Child {
 function card(report: ReportData, outcome: Outcome, onPress: () => void): HTMLElement {
   const { source } = report.manifest
   const { variant, targets, chosen } = outcome
-  const { accuracy, latency, task } = variant
+  const { accuracy, task = chosen?.task } = variant
+  // Times differ from run to run, so that some manifests leave them out.
+  const { latency = chosen?.latency } = variant
   return h(
     'button',
     {

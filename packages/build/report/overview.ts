@@ -1,3 +1,4 @@
+import { printable } from '../src/printable'
 import type { ReportData } from '../src/report/data'
 import { h, name } from './dom'
 import * as format from './format'
@@ -66,7 +67,8 @@ export function overview(reports: readonly ReportData[], current: ReportData): H
 const identity = ({ manifest }: ReportData): string =>
   `${manifest.source.file}#${manifest.variants.map(({ target }) => target).join()}`
 
-export const hashOf = (report: ReportData): string => `#${encodeURIComponent(identity(report))}`
+/** Half of a surrogate pair is no URI: it becomes an escape first. */
+export const hashOf = (report: ReportData): string => `#${encodeURIComponent(printable(identity(report)))}`
 
 export const byHash = (reports: readonly ReportData[], hash: string): ReportData | undefined =>
   reports.find((report) => hashOf(report) === hash)

@@ -34,9 +34,12 @@ export function renderReport(reports: readonly ReportData[], { title, live }: Re
   )
 }
 
-/** The reports as JSON, for who reads them by program. */
-export const reportJson = (reports: readonly ReportData[]): string =>
-  `${JSON.stringify(reports.length === 1 ? reports[0] : reports, null, 2)}\n`
+/** The reports as JSON, for who reads them by program; one alone is no array. Lists of numbers have a line each. */
+export function reportJson(reports: readonly ReportData[]): string {
+  const text = JSON.stringify(reports.length === 1 ? reports[0] : reports, null, 2)
+  // No string has a line break in it.
+  return `${text.replace(/\[\n\s+([-+.\deE,\s]+?)\s+\]/g, (_, numbers: string) => `[${numbers.replace(/\s+/g, ' ')}]`)}\n`
+}
 
 function titleOf(reports: readonly ReportData[]): string {
   const [first] = reports
