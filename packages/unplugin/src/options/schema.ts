@@ -24,12 +24,6 @@ export interface Options extends Pick<ModelOptions, 'targets' | 'accuracy' | 'pr
    * shows it at `/__onnx/` in any case.
    */
   readonly report?: boolean | string
-  /**
-   * Write a report of all conversions when a build ends: `true` for `onnx-report.html`, with the same as
-   * `onnx-report.json`, in the project's root, or another path that ends in `.html`. Default: false. Vite's dev server
-   * shows it at `/__onnx/` in any case.
-   */
-  readonly report?: boolean | string
   /** Which models the plugin takes. Default: all `.onnx` files. */
   readonly include?: Pattern | readonly Pattern[]
   readonly exclude?: Pattern | readonly Pattern[]
@@ -118,10 +112,6 @@ export const optionsKind = object({
   models: { expected: 'an object of options by glob', accepts: isObject, values: model },
   cache: object({ dir: string }),
   dts: boolean,
-  report: {
-    expected: "true, false, or a path that ends in '.html'",
-    accepts: (value) => typeof value === 'boolean' || (isString(value) && String(value).endsWith('.html')),
-  },
   report: {
     expected: "true, false, or a path that ends in '.html'",
     accepts: (value) => typeof value === 'boolean' || (isString(value) && String(value).endsWith('.html')),
