@@ -62,7 +62,11 @@ it('gives the channel that goes first what least squares over the others leaves'
   const gram = new Gram(channels)
   gram.add(weights(500 * channels, 3, 1), 500)
   const found = scores(gram)
-  const without = (channel: number) => leastLoss(gram, [0, 1, 2, 3, 4, 5].filter((one) => one !== channel))
+  const without = (channel: number) =>
+    leastLoss(
+      gram,
+      [0, 1, 2, 3, 4, 5].filter((one) => one !== channel),
+    )
   const first = found.indexOf(Math.min(...found))
   expect(found[first]! / without(first)).toBeGreaterThan(0.9)
   expect(found[first]! / without(first)).toBeLessThan(1.1)
