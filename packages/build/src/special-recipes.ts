@@ -34,6 +34,12 @@ export const needsCalibration = (recipe: string): boolean =>
       passes.get(pass)?.needs === 'calibration' || (pass === 'float16' && options?.mode === 'compute'),
   )
 
-/** Whether a recipe multiplies in integers, which is faster on some machines and layers and slower on others. */
+/**
+ * Whether a recipe computes with integers, and not in floats with weights that are only stored in few bits: faster on some
+ * machines and layers, slower on others.
+ */
 export const computesInIntegers = (recipe: string): boolean =>
-  stepsOf(recipe).some(({ pass }) => pass === 'quantize-dynamic' || pass === 'quantize-static')
+  stepsOf(recipe).some(
+    ({ pass, options }) =>
+      pass === 'quantize-dynamic' || pass === 'quantize-static' || options?.format === 'nbits',
+  )

@@ -82,6 +82,8 @@ export interface Variant {
 /** A recipe that was tried for a target, and what became of it. */
 export interface Candidate {
   readonly target: string
+  /** What a device must have beyond the provider for it to be one. */
+  readonly requires?: readonly DeviceFeature[]
   readonly recipe: string
   readonly bytes: number
   readonly chosen: boolean
@@ -118,4 +120,6 @@ export interface Manifest {
   /** onnxruntime versions that ran source and variants. */
   readonly engines: Readonly<Record<string, string>>
   readonly warnings: readonly string[]
+  /** Targets for which nothing smaller than the source is within the accuracy budget, and what was tried. */
+  readonly missed?: readonly { readonly target: string; readonly tried: string }[]
 }

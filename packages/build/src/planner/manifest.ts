@@ -2,13 +2,13 @@ import type { Candidate, Manifest, Variant } from '@unplugin-onnx/runtime'
 import { printable } from '../printable'
 import { isLossless, sourceRecipe } from '../special-recipes'
 import { type Choice, sentence, type Tried } from './choose'
-import { sessionOf, type Workshop } from './workshop'
+import { type Place, sessionOf, type Workshop } from './workshop'
 
 /** What a conversion made of a model. Times are not in it: it is the same on every machine. */
 export async function manifestOf(
   workshop: Workshop,
   choices: readonly Choice[],
-  dropped: readonly Choice[],
+  all: readonly Choice[],
 ): Promise<Manifest> {
   const { job, inspection } = workshop
   const { model, external, engines } = job
@@ -41,7 +41,9 @@ export async function manifestOf(
     ...runs.flatMap((run) => (run.ok ? [] : [sentence(run.reason)])),
     ...warningsOf(choices),
     ...choices.flatMap((choice) => wrongIn(choice, 'there is no other target')),
-    ...dropped.flatMap((choice) => wrongIn(choice, 'no variant is made for it')),
+    ...all
+      .filter((choice) => !choices.includes(choice) && choice.target.requires.length === 0)
+      .flatMap((choice) => wrongIn(choice, 'no variant is made for it')),
   ]
   return {
     version: 1,
@@ -55,22 +57,36 @@ export async function manifestOf(
     inputs: inspection.inputs,
     outputs: inspection.outputs,
     variants,
-    candidates: choices.flatMap(({ target, tried }) => tried.map((each) => candidateOf(target.name, each))),
+    candidates: all.flatMap((choice) => candidatesOf(choice, choices.includes(choice))),
     verifiedOn: {
       source: job.calibration === null ? 'synthesized' : 'calibration',
       samples: done.length === 0 ? 0 : Math.min(...done.map((run) => run.samples)),
     },
     engines: Object.fromEntries([...engines.values()].map(({ name, version }) => [name, version])),
     warnings: [...new Set(warnings)],
+    ...missedIn(choices),
   }
 }
 
+/** @param shipped whether the choice is a variant of the build */
+const candidatesOf = ({ target, tried }: Choice, shipped: boolean): Candidate[] =>
+  tried
+    .filter(({ recipe }) => shipped || recipe !== sourceRecipe)
+    .map((each) => candidateOf(target, shipped ? each : withoutChoice(each)))
+
+function withoutChoice(each: Tried): Tried {
+  if (!each.chosen) return each
+  const reason = 'It is no better than the variant that all devices run, so there is no file of its own.'
+  return { ...each, chosen: false, reason }
+}
+
 export function candidateOf(
-  target: string,
+  { name, requires }: Place,
   { recipe, bytes, chosen, reason, accuracy, task, skipped }: Tried,
 ): Candidate {
   return {
-    target,
+    target: name,
+    ...(requires.length > 0 && { requires }),
     recipe,
     bytes,
     ...(skipped && { skipped }),
@@ -79,6 +95,13 @@ export function candidateOf(
     ...(task && { task }),
     reason,
   }
+}
+
+function missedIn(choices: readonly Choice[]): Pick<Manifest, 'missed'> {
+  const missed = choices.flatMap(({ target, missed: tried }) =>
+    tried === undefined ? [] : [{ target: target.name, tried }],
+  )
+  return missed.length > 0 ? { missed } : {}
 }
 
 function wrongIn({ target, wrong }: Choice, what: string): string[] {

@@ -1,5 +1,4 @@
 import type { Manifest } from '@unplugin-onnx/runtime'
-import { errors } from '../errors'
 import type { Report } from '../logger'
 import type { Preference } from '../options'
 import type { WorkerPool } from '../pool'
@@ -20,7 +19,6 @@ export interface Planned {
 /**
  * Makes all candidates, runs source and candidates in the engines of the targets, and takes for each target what is
  * preferred within the budget; where nothing is, the source itself. Worker processes do the work.
- * @throws OnnxError ONNX_BUDGET_MISSED where the options are strict
  */
 export async function plan(
   job: Job,
@@ -36,11 +34,7 @@ export async function plan(
   const right = worthwhile.filter((choice) => choice.wrong === undefined)
   // A wrong answer is worse than a slower right one; where there is nothing else, a warning has to do.
   const choices = right.length > 0 ? right : worthwhile
-  const missed = choices.find((choice) => choice.missed !== undefined)
-  if (job.options.strict && missed?.missed !== undefined)
-    throw errors.budgetMissed(job.model.name, missed.target.name, missed.missed)
-  const dropped = worthwhile.filter((choice) => !choices.includes(choice))
-  const manifest = await manifestOf(workshop, choices, dropped)
+  const manifest = await manifestOf(workshop, choices, all)
   return { manifest, report: await reportOf(workshop, choices, manifest) }
 }
 

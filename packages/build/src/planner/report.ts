@@ -18,7 +18,7 @@ export async function reportOf(
       tried.map(async (each): Promise<ReportCandidate> => {
         const { file, outputs, latency } = each
         return {
-          ...candidateOf(target.name, each),
+          ...candidateOf(target, each),
           ...(latency && { latency }),
           ...(outputs && { outputs }),
           ...(file && each.chosen && { brotliBytes: await workshop.brotli([workshop.pathOf(file)]) }),

@@ -10,7 +10,7 @@ import { loadSample } from './samples'
 import type { Attempt, ModelFile, VerifiedFile } from './task'
 
 /** Pairs of runs: enough for a steady median, few where one takes long. */
-const pairs = { least: 7, most: 301, milliseconds: 1_500 }
+const pairs = { least: 7, most: 301, milliseconds: 500 }
 
 /**
  * Times a variant beside its source in one process, run by run by turns, so that whatever else the machine does slows both.
