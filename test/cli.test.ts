@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { encodeModel, passes, readModel, Tensor } from '@unplugin-onnx/core'
+import { encodeModel, externalLocations, passes, readModel, Tensor } from '@unplugin-onnx/core'
 import { InferenceSession } from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { modelFile } from './apps'
@@ -89,6 +89,26 @@ export default defineConfig({ targets: [{ name: 'tv', ...common, recipes: ['int8
     expect(converted()).toEqual(['tv int8'])
     expect(converted('--target', 'kiosk')).toEqual(['kiosk float16'])
     rmSync(own, { recursive: true })
+  })
+
+  it('writes one .onnx file for any ONNX Runtime, which needs neither other files nor options', async () => {
+    const { code, stderr } = run('convert', 'digits_ext.onnx', '--out', 'portable', '--target', 'portable')
+    expect(code, stderr).toBe(0)
+    const { variants } = json(readFileSync(join(folder, 'portable/manifest.json'), 'utf8')) as {
+      variants: { file: string; accuracy: { sqnr: number }; session?: object }[]
+    }
+    expect(
+      readdirSync(join(folder, 'portable')).filter((file) => !/^(manifest|report)\./.test(file)),
+    ).toEqual([variants[0]!.file])
+    expect(variants).toEqual([
+      expect.objectContaining({ target: 'portable', file: expect.stringMatching(/^digits_ext\..+\.onnx$/) }),
+    ])
+    expect(variants[0]).not.toHaveProperty('session')
+    expect(variants[0]!.accuracy.sqnr).toBeGreaterThan(25)
+    const bytes = readFileSync(join(folder, 'portable', variants[0]!.file))
+    expect(externalLocations(readModel(bytes))).toEqual([])
+    const session = await InferenceSession.create(bytes)
+    await session.release()
   })
 
   it('prints the manifest with --json and nothing else', () => {

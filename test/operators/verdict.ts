@@ -1,5 +1,12 @@
 /** Holds what engines did against what a table says of them. */
-import { type OperatorRule, type OperatorTable, type Outcome, unsupported } from '@unplugin-onnx/build'
+import {
+  type Conditions,
+  type Fact,
+  type OperatorRule,
+  type OperatorTable,
+  type Outcome,
+  unsupported,
+} from '@unplugin-onnx/build'
 import { readModel } from '@unplugin-onnx/core'
 import type { Observation } from './engines'
 import type { Probe } from './probe'
@@ -41,17 +48,27 @@ export function disagreements(
   })
 }
 
-/** The same table with one entry turned round, for each operator of each entry. */
+/** The same table with one entry turned round: for each operator of each rule, and each of the values that it lists. */
 export function* flipped({
   rules,
   ...table
 }: OperatorTable): Generator<{ entry: string; table: OperatorTable }> {
   for (const [index, rule] of rules.entries()) {
     for (const operator of typeof rule.operator === 'string' ? [rule.operator] : rule.operator) {
-      const outcome: Outcome = rule.outcome === 'right' ? 'refused' : 'right'
-      const turned: OperatorRule = { ...rule, operator, outcome }
-      const entry = `${operator} ${JSON.stringify(rule.when ?? {})} ${rule.outcome}`
-      yield { entry, table: { ...table, rules: [...rules.slice(0, index), turned, ...rules.slice(index)] } }
+      for (const when of singled(rule.when ?? {})) {
+        const outcome: Outcome = rule.outcome === 'right' ? 'refused' : 'right'
+        const turned: OperatorRule = { ...rule, operator, when, outcome }
+        const entry = `${operator} ${JSON.stringify(when)} ${rule.outcome}`
+        yield { entry, table: { ...table, rules: [...rules.slice(0, index), turned, ...rules.slice(index)] } }
+      }
     }
   }
+}
+
+/** Conditions with one value in the place of a list. */
+function singled(when: Conditions): Conditions[] {
+  const list = Object.entries(when).find(([, test]) => Array.isArray(test))
+  if (list === undefined) return [when]
+  const [name, values] = list as [string, readonly Fact[]]
+  return values.flatMap((value) => singled({ ...when, [name]: value }))
 }

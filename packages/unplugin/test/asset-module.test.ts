@@ -1,0 +1,53 @@
+/** The code of a model's module: what it says of variants, and which engines it brings along. */
+import type { Conversion } from '@unplugin-onnx/build'
+import type { Variant } from '@unplugin-onnx/runtime'
+import { describe, expect, it } from 'vitest'
+import type { Bundler } from '../src/emit/bundler'
+import { assetModule } from '../src/module/asset-module'
+import { engineOfProvider, webEngine } from '../src/module/engines'
+
+const accuracy = { sqnr: 40, cosine: 1, maxError: 0 }
+const variant = (target: string, provider: Variant['provider'], more: Partial<Variant> = {}): Variant => ({
+  target,
+  provider,
+  file: `${target}.onnxv`,
+  bytes: 10,
+  brotliBytes: 9,
+  sha256: 'abc',
+  recipe: 'float16',
+  accuracy,
+  ...more,
+})
+
+const bundler: Bundler = {
+  runs: 'browser',
+  nodeEngine: '"onnxruntime-node"',
+  take: async (file) => ({ head: [], url: JSON.stringify(file) }),
+}
+
+async function moduleOf(...variants: Variant[]): Promise<string> {
+  const conversion = { dir: '', manifest: { inputs: [], outputs: [], variants } } as unknown as Conversion
+  return assetModule('/models/det.onnx', conversion, bundler)
+}
+
+describe('the module of a model', () => {
+  it('hands on what a variant requires of the device, and its session options', async () => {
+    const session = { extra: { session: { disable_quant_qdq: '1' } } }
+    const code = await moduleOf(
+      variant('webgpu', 'webgpu', { requires: ['shader-f16'] }),
+      variant('wasm', 'wasm', { session }),
+    )
+    expect(code).toContain('"target":"webgpu","provider":"webgpu","requires":["shader-f16"],"bytes":10')
+    expect(code).toContain(`"recipe":"float16","session":${JSON.stringify(session)}`)
+    expect(code.match(/requires/g)).toHaveLength(1)
+  })
+
+  it('brings the WebGPU build of onnxruntime for WebNN, which holds both, and once for the two', async () => {
+    const code = await moduleOf(variant('webnn', 'webnn'), variant('webgpu', 'webgpu'))
+    expect(code.match(/^import .*engine.*$/gm)).toEqual([
+      'import webgpuEngine from "unplugin-onnx/engine/webgpu"',
+    ])
+    expect(engineOfProvider.webnn).toBe('webgpu')
+    expect(webEngine('webgpu', process.cwd()).wasm).toContain('asyncify')
+  })
+})
