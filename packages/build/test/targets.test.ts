@@ -75,7 +75,7 @@ describe('a target', () => {
       const model = { path: '', bytes: 1, mtimeMs: 0, sha256: 'of the model' }
       return keyOf({ ...request, model, options, targets: [target] })
     }
-    const request = { name: 'm', external: [], calibration: null, engines: new Map() }
+    const request = { name: 'm', external: [], calibration: null, evaluation: null, engines: new Map() }
     const operators = {
       ...tv.operators,
       rules: [{ ...tv.operators.rules[0]!, when: { kernel: { from: 5 } } }],
