@@ -37,7 +37,7 @@ describe('validation', () => {
     [{ models: { 'a.onnx': { callibration: 'x' } } }, 'ONNX_OPTION_UNKNOWN', 'callibration', '"calibration"'],
     [{ accuracy: { sqrn: 3 } }, 'ONNX_OPTION_UNKNOWN', '"accuracy.sqrn"', '"sqnr"'],
     [{ qqqqqqqq: 1 }, 'ONNX_OPTION_UNKNOWN', '"qqqqqqqq"', 'targets, accuracy, models'],
-    [{ targets: 'wasm' }, 'ONNX_OPTION_INVALID', '"targets"', 'an array of strings'],
+    [{ targets: 'wasm' }, 'ONNX_OPTION_INVALID', '"targets"', 'an array of names'],
     [{ accuracy: 'best' }, 'ONNX_OPTION_INVALID', '"accuracy"', "'high', 'balanced', 'small'"],
     [{ dts: 'yes' }, 'ONNX_OPTION_INVALID', '"dts"', 'true or false'],
     [{ logLevel: 'loud' }, 'ONNX_OPTION_INVALID', '"logLevel"', "'silent'"],
