@@ -27,6 +27,8 @@ const arrows: Record<string, readonly string[]> = {
     'fflate',
     'jiti',
     'picocolors',
+    'sharp (types)',
+    'yauzl',
   ],
   unplugin: [
     '@unplugin-onnx/core',

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { zipSync } from 'fflate'
@@ -6,6 +6,9 @@ import { describe, expect, it } from 'vitest'
 import { type DenseArray, numbersOf } from '../src/arrays'
 import { readNpy } from '../src/calibration/npy'
 import { readNpz } from '../src/calibration/npz'
+import { openNpy, openNpz } from '../src/calibration/numpy-file'
+import { Scratch } from '../src/calibration/on-disk'
+import { temporaryFolder } from './models'
 
 const fixture = (name: string) => readFileSync(join(import.meta.dirname, 'fixtures', name))
 const expected = JSON.parse(fixture('arrays.json').toString()) as Record<
@@ -107,5 +110,63 @@ describe('numpy files', () => {
       ),
       { numRuns: 3000, seed: 1 },
     )
+  })
+
+  it('is read on disk as it is in memory', async () => {
+    const folder = temporaryFolder()
+    for (const file of ['stored.npz', 'deflated.npz']) {
+      const scratch = new Scratch(folder)
+      const { arrays, close } = await openNpz(join(import.meta.dirname, 'fixtures', file), scratch)
+      const whole = readNpz(fixture(file))
+      expect([...arrays.keys()]).toEqual([...whole.keys()])
+      for (const [name, { type, dims, data }] of whole) {
+        const stored = arrays.get(name)!
+        const size = dims.reduce((product, dim) => product * dim, 1)
+        expect([stored.type, stored.dims], name).toEqual([type, dims])
+        expect(await stored.read(0, size), name).toEqual(data)
+        if (size > 2) expect(await stored.read(1, size - 2), name).toEqual(data.slice(1, size - 1))
+      }
+      await close()
+      await scratch.close()
+    }
+  })
+
+  it('on disk throws nothing but errors with a message, whatever the bytes', async () => {
+    const files = ['stored.npz', 'deflated.npz', 'version1.npy', 'version3.npy'].map(fixture)
+    const folder = temporaryFolder()
+    const path = join(folder, 'hostile')
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...files),
+        fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 8 }),
+        fc.nat(),
+        async (file, edits, end) => {
+          const bytes = Uint8Array.from(file)
+          for (const [at, value] of edits) bytes[at % bytes.length] = value
+          writeFileSync(path, end % 3 === 0 ? bytes.subarray(0, end % bytes.length) : bytes)
+          const scratch = new Scratch(folder)
+          for (const open of [() => openNpz(path, scratch), () => openNpy(path)]) {
+            try {
+              const { arrays, close } = await open()
+              try {
+                for (const { dims, read } of arrays.values())
+                  await read(
+                    0,
+                    dims.reduce((product, dim) => product * dim, 1),
+                  )
+              } finally {
+                await close()
+              }
+            } catch (error) {
+              expect(error).toBeInstanceOf(Error)
+              expect((error as Error).message).not.toBe('')
+            }
+          }
+          await scratch.close()
+        },
+      ),
+      { numRuns: 500, seed: 1 },
+    )
+    expect(readdirSync(folder)).toEqual(['hostile'])
   })
 })
