@@ -1,18 +1,28 @@
 /** Opens models in onnxruntime-web's WebAssembly build and in onnxruntime-node, one thread each. */
+import { existsSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import * as node from 'onnxruntime-node'
 import * as web from 'onnxruntime-web'
 
 web.env.wasm.numThreads = 1
 web.env.logLevel = 'error'
 
-/** Feeds are { name: { type, data, dims } }; outputs come as float32. */
-export async function openModel(bytes, engine) {
+/**
+ * Feeds are { name: { type, data, dims } }; outputs come as float32.
+ * @param file where the model lies, for data beside it; `session` are session options that it wants
+ */
+export async function openModel(bytes, engine, { file, session: wanted } = {}) {
   const ort = engine === 'wasm' ? web : (node.default ?? node)
   const session = await ort.InferenceSession.create(bytes, {
     logSeverityLevel: 4,
     executionProviders: [engine === 'wasm' ? 'wasm' : 'cpu'],
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
+    ...(file !== undefined &&
+      existsSync(`${file}.data`) && {
+        externalData: [{ path: `${basename(file)}.data`, data: readFileSync(`${file}.data`) }],
+      }),
+    ...wanted,
   })
   return {
     inputs: session.inputNames,
