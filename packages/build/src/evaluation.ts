@@ -28,15 +28,23 @@ export type Score = number | { readonly score: number; readonly lowerIsBetter?: 
 /** What the module's default export has to be. */
 export type Evaluate = (model: EvaluatedModel) => Score | Promise<Score>
 
-/** Imports a user's module, TypeScript too. Workers outlive one conversion: the hash lets a changed module be imported afresh. */
-export async function importModule({
-  path,
-  sha256,
-}: Pick<EvaluationModule, 'path' | 'sha256'>): Promise<Record<string, unknown>> {
-  if (/\.[cm]?ts$/i.test(path)) {
-    const { createJiti } = await import('jiti')
-    const jiti = createJiti(import.meta.url, { moduleCache: false, fsCache: false })
-    return jiti.import<Record<string, unknown>>(path)
+/**
+ * Imports a user's module, TypeScript too. Workers outlive one conversion: the hash lets a changed module be imported afresh.
+ * @param afresh whether the modules that it imports have to be as well
+ */
+export async function importModule(
+  { path, sha256 }: Pick<EvaluationModule, 'path' | 'sha256'>,
+  afresh = false,
+): Promise<Record<string, unknown>> {
+  if (!afresh && !/\.[cm]?ts$/i.test(path)) return import(`${pathToFileURL(path).href}?sha256=${sha256}`)
+  const { createJiti } = await import('jiti')
+  const jiti = createJiti(import.meta.url, { moduleCache: false, fsCache: false })
+  if (afresh) {
+    try {
+      return jiti(path) as Record<string, unknown>
+    } catch {
+      // Only what awaits at its top level has to be imported, and Node keeps what that imports until the process ends.
+    }
   }
-  return import(`${pathToFileURL(path).href}?sha256=${sha256}`)
+  return jiti.import<Record<string, unknown>>(path)
 }

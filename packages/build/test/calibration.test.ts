@@ -258,4 +258,18 @@ describe('calibration', () => {
       notes: expect.stringContaining('There are 7 samples, too few to keep some for verification alone'),
     })
   })
+
+  it('imports a module afresh when a module changes that it imports', async () => {
+    const inputs = [input('x', ['n', 1])]
+    for (const ending of ['mjs', 'ts']) {
+      const main = `import { value } from './helper.${ending}'\nexport default [{ x: [value] }]`
+      const root = folderWith({ [`main.${ending}`]: main, [`helper.${ending}`]: 'export const value = 1' })
+      const value = async () => (await readFrom(root, `main.${ending}`, inputs))[0]?.x?.data[0]
+      expect(await value()).toBe(1)
+      writeFileSync(join(root, `helper.${ending}`), 'export const value = 2')
+      expect(await value(), ending).toBe(2)
+      writeFileSync(join(root, `main.${ending}`), `${main}\nawait Promise.resolve()`)
+      expect(await value(), ending).toBeDefined()
+    }
+  })
 })

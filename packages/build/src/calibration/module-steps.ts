@@ -10,13 +10,20 @@ import { type Complaints, fits, typed, wrongShape } from './signature'
 /** So many tell nothing more; a generator without an end is noticed. */
 const maxFeeds = 100_000
 
+/** A module with the files that go with it, itself first. */
+interface Module {
+  readonly path: string
+  readonly sha256: string
+  readonly files: readonly unknown[]
+}
+
 /**
  * Feeds from a user's module: its default export, or one named `feeds`, is an array, an iterable, or a function that gives
  * one and is handed the model's inputs. An array in place of a feed is a sequence of feeds.
  * @param sequential whether single feeds that follow each other are one sequence as well
  */
 export async function* moduleSteps(
-  module: { readonly path: string; readonly sha256: string },
+  module: Module,
   inputs: readonly ValueSignature[],
   sequential: boolean,
   complain: Complaints,
@@ -43,13 +50,13 @@ export async function* moduleSteps(
 }
 
 async function exported(
-  module: { readonly path: string; readonly sha256: string },
+  module: Module,
   inputs: readonly ValueSignature[],
   complain: Complaints,
 ): Promise<Iterable<unknown> | AsyncIterable<unknown>> {
   let feeds: unknown
   try {
-    const found = await importModule(module)
+    const found = await importModule(module, module.files.length > 1)
     feeds = found.default ?? found.feeds
     if (typeof feeds === 'function') feeds = await feeds(inputs)
   } catch (cause) {

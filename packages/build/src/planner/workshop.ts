@@ -95,7 +95,7 @@ export class Workshop {
       const calibrated = needsCalibration(recipe)
       const run = calibrated ? await this.sourceRun(this.#evaluator.engine) : undefined
       if (run?.ok === false) return run
-      const samples = run && { of: 'observed' as const, count: run.observed }
+      const samples = run && { of: `observed.${this.#evaluator.engine}` as const, count: run.observed }
       this.#report('convert', recipe)
       const request = { recipe, file: fileOf(recipe), places: this.places, ...(samples && { samples }) }
       const writing = () => this.#pool.exec('write', [model, request, work, this.#evaluator])

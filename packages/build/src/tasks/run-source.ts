@@ -71,7 +71,7 @@ async function onCalibration(
   try {
     const observed = await source.samples(limits, 'calibration')
     for (let index = 0; index < observed.length; index++)
-      saveSample(work, 'observed', index, { feeds: await observed.at(index), outputs: {} })
+      saveSample(work, `observed.${engine}`, index, { feeds: await observed.at(index), outputs: {} })
     const verified = await source.samples(limits, 'verification')
     let steady = true
     for (let index = 0; index < verified.length; index++) {
