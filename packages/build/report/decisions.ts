@@ -95,7 +95,7 @@ function why({ reason, skipped = [], outputs = [] }: ReportCandidate): Child {
       h(
         'details',
         {},
-        h('summary', {}, `${format.plural(skipped.length, 'weight')} left as they were`),
+        h('summary', {}, `${format.plural(skipped.length, 'layer')} kept`),
         h(
           'ul',
           {},

@@ -16,6 +16,8 @@ const data = document.getElementById('data')?.textContent ?? '{"reports":[]}'
 const page = JSON.parse(data) as Page
 let { reports } = page
 const main = h('main')
+/** The model that is shown, so that news of another one does not take away what was chosen in it. */
+let shown: { readonly json: string; readonly view: HTMLElement } | undefined
 const state = h('span', { class: 'state', attributes: { role: 'status' } })
 
 function show(): void {
@@ -41,7 +43,9 @@ function show(): void {
   }
   const several = reports.length > 1
   main.className = several ? 'several' : 'single'
-  main.replaceChildren(...(several ? [overview(reports, current)] : []), modelView(current))
+  const json = JSON.stringify(current)
+  if (shown?.json !== json) shown = { json, view: modelView(current) }
+  main.replaceChildren(...(several ? [overview(reports, current)] : []), shown.view)
   document.documentElement.scrollTop = scroll
 }
 

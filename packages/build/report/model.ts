@@ -71,7 +71,7 @@ function lead({ manifest }: ReportData): Child {
 /** A target: how large, how exact and how fast its variant is. Pressing it shows that variant below. */
 function card(report: ReportData, outcome: Outcome, onPress: () => void): HTMLElement {
   const { source } = report.manifest
-  const { variant, targets, chosen } = outcome
+  const { variant, targets, chosen, missed } = outcome
   const { accuracy, task = chosen?.task } = variant
   // Times differ from run to run, so that some manifests leave them out.
   const { latency = chosen?.latency } = variant
@@ -122,7 +122,13 @@ function card(report: ReportData, outcome: Outcome, onPress: () => void): HTMLEl
         ),
       task && fact('source score', format.short(task.source), 'of your task module'),
     ),
-    chosen && h('span', { class: 'reason' }, name(chosen.reason, 'text')),
+    (chosen || missed) &&
+      h(
+        'span',
+        { class: 'reason' },
+        missed && h('strong', { class: 'missed' }, 'Missed the budget. '),
+        chosen && name(chosen.reason, 'text'),
+      ),
   )
 }
 

@@ -7,12 +7,18 @@ export interface Outcome {
   readonly variant: Variant
   readonly candidates: readonly ReportCandidate[]
   readonly chosen: ReportCandidate | undefined
+  /** Nothing smaller than the source was within the budget. */
+  readonly missed: boolean
 }
 
 export function outcomesOf({ manifest, candidates }: ReportData): Outcome[] {
+  const missed = (target: string) => manifest.missed?.some((each) => each.target === target) ?? false
   const outcomes = new Map<string, Outcome & { targets: string[] }>()
   for (const variant of manifest.variants) {
-    const own = candidates.filter(({ target }) => target === variant.target)
+    const devices = variant.requires?.join() ?? ''
+    const own = candidates.filter(
+      ({ target, requires }) => target === variant.target && (requires?.join() ?? '') === devices,
+    )
     const key = JSON.stringify([
       variant.file,
       variant.requires,
@@ -25,7 +31,13 @@ export function outcomesOf({ manifest, candidates }: ReportData): Outcome[] {
     else {
       const chosen =
         own.find((each) => each.chosen && each.recipe === variant.recipe) ?? own.find((each) => each.chosen)
-      outcomes.set(key, { targets: [variant.target], variant, candidates: own, chosen })
+      outcomes.set(key, {
+        targets: [variant.target],
+        variant,
+        candidates: own,
+        chosen,
+        missed: missed(variant.target),
+      })
     }
   }
   return [...outcomes.values()]
