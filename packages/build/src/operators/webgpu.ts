@@ -66,7 +66,8 @@ export const webgpu: OperatorTable = {
     { operator: 'com.microsoft.GatherBlockQuantized', when: { bits: 8 }, outcome: 'right' },
     { operator: 'Cast', when: { input0: 'float16', constant0: true }, outcome: 'right' },
 
-    // Input channels are read three at a time, and weights are not laid out so.
+    // Three input channels are read at a time, from the place of channel / 4: 0 for the colours of a picture, else wrong,
+    // on every device (core/providers/webgpu/nn/conv2d_mm.cc, onnxruntime#29651).
     {
       operator: 'Conv',
       when: {
