@@ -116,7 +116,12 @@ export interface Manifest {
   readonly variants: readonly Variant[]
   readonly candidates: readonly Candidate[]
   /** Where the inputs for the verification came from. */
-  readonly verifiedOn: { readonly source: 'calibration' | 'synthesized'; readonly samples: number }
+  readonly verifiedOn: {
+    readonly source: 'calibration' | 'synthesized'
+    readonly samples: number
+    /** What was made up, and what to know of the samples. */
+    readonly notes?: readonly string[]
+  }
   /** onnxruntime versions that ran source and variants. */
   readonly engines: Readonly<Record<string, string>>
   readonly warnings: readonly string[]

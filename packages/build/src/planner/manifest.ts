@@ -61,6 +61,7 @@ export async function manifestOf(
     verifiedOn: {
       source: job.calibration === null ? 'synthesized' : 'calibration',
       samples: done.length === 0 ? 0 : Math.min(...done.map((run) => run.samples)),
+      ...notesOf(done),
     },
     engines: Object.fromEntries([...engines.values()].map(({ name, version }) => [name, version])),
     warnings: [...new Set(warnings)],
@@ -95,6 +96,11 @@ export function candidateOf(
     ...(task && { task }),
     reason,
   }
+}
+
+function notesOf(runs: readonly { readonly notes: readonly string[] }[]): { notes?: readonly string[] } {
+  const notes = [...new Set(runs.flatMap((run) => run.notes))]
+  return notes.length > 0 ? { notes } : {}
 }
 
 function missedIn(choices: readonly Choice[]): Pick<Manifest, 'missed'> {

@@ -154,7 +154,7 @@ export class Workshop {
       return attempted(() =>
         this.#pool.exec(
           'verify',
-          [file, engine, session, classes, run.samples, run.steady, this.job.work],
+          [file, engine, session, classes, run, this.job.work],
           this.#steps('verify', recipe),
         ),
       )

@@ -94,7 +94,8 @@ async function onCalibration(
     }
     const { notes } = source
     const counts = { samples: verified.length, observed: observed.length }
-    return { ok: true, source: 'calibration', ...counts, steady, notes }
+    const resized = await resize(inspection, engine, overrides, work, run, 0)
+    return { ok: true, source: 'calibration', ...counts, steady, resized, notes }
   } finally {
     await source.close()
   }
@@ -131,7 +132,8 @@ async function onSynthesized(
       }
       if (samples === 0) for (const each of spare.slice(0, wanted)) saveSample(work, engine, samples++, each)
       const { notes } = synthesize(inspection, overrides, { attempt })
-      return { ok: true, source: 'synthesized', samples, observed: 0, steady, notes }
+      const resized = await resize(inspection, engine, overrides, work, run, attempt)
+      return { ok: true, source: 'synthesized', samples, observed: 0, steady, resized, notes }
     } catch (cause) {
       first ??= cause
     }
@@ -139,6 +141,28 @@ async function onSynthesized(
   return {
     ok: false,
     reason: `the source fails in ${name} on synthesized inputs: ${await engineProblem(first)}`,
+  }
+}
+
+/**
+ * One more sample, made up, whose open axes have other lengths: a variant must not have frozen them. None where the source
+ * itself doesn't run at those.
+ */
+async function resize(
+  inspection: Inspection,
+  engine: EnginePackage['engine'],
+  overrides: Overrides,
+  work: string,
+  run: (feeds: Feeds) => Promise<Feeds>,
+  attempt: number,
+): Promise<boolean> {
+  const { feeds, dynamic } = synthesize(inspection, overrides, { attempt, size: 1 })
+  if (!dynamic) return false
+  try {
+    saveSample(work, `resized.${engine}`, 0, { feeds, outputs: await run(feeds) })
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -11,7 +11,7 @@ export interface Sample {
 }
 
 /** What candidates of an engine are verified on, or what passes look at. */
-export type SampleSet = EngineName | `observed.${EngineName}`
+export type SampleSet = EngineName | `observed.${EngineName}` | `resized.${EngineName}`
 
 const fileOf = (work: string, set: SampleSet, index: number): string => join(work, `${set}.${index}.sample`)
 

@@ -47,6 +47,8 @@ export type SourceRun = Attempt<{
   readonly observed: number
   /** Whether the source gives the same, bit by bit, when it runs again. */
   readonly steady: boolean
+  /** Whether there is one more sample, with open axes of other lengths. */
+  readonly resized: boolean
   /** What was chosen for the user about the samples, and what is missing, in sentences. */
   readonly notes: readonly string[]
 }>
@@ -150,8 +152,7 @@ export interface Tasks {
     engine: EnginePackage,
     options: SessionOptions | undefined,
     classes: readonly string[],
-    samples: number,
-    steady: boolean,
+    run: Extract<SourceRun, { ok: true }>,
     work: string,
   ): Verified
   /** Times a variant beside its source. */

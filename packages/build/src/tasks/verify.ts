@@ -9,16 +9,18 @@ import { engineProblem } from './engine-problem'
 import type { Step } from './run-source'
 import { sameBits } from './same-bits'
 import { loadSample } from './samples'
-import type { Verified, VerifiedFile } from './task'
+import type { SourceRun, Verified, VerifiedFile } from './task'
 
-/** @param steady whether the source gives the same when it runs again: then the variant has to as well */
+/**
+ * Holds a variant against what the source gave: on all samples for the budget, twice on one where the source gives the same
+ * twice, and at other lengths of open axes, where only shapes count and that no number is lost.
+ */
 export async function verify(
   { file, sha256: expected }: VerifiedFile,
   engine: EnginePackage,
   options: SessionOptions | undefined,
   classes: readonly string[],
-  samples: number,
-  steady: boolean,
+  { samples, steady, resized }: Extract<SourceRun, { ok: true }>,
   work: string,
   step: Step,
 ): Promise<Verified> {
@@ -42,6 +44,15 @@ export async function verify(
       if (index === 0 && steady && !sameBits(actual, await session.run(feeds, names)))
         return { ok: false, reason: 'it gives something else when it runs again, and the source does not' }
       step(index + 1, samples)
+    }
+    if (resized) {
+      const { feeds, outputs } = loadSample(work, `resized.${engine.engine}`, 0)
+      const actual = await session.run(feeds, Object.keys(outputs)).catch(async (cause) => {
+        return `it fails where open axes have other lengths: ${await engineProblem(cause)}`
+      })
+      const problem = typeof actual === 'string' ? actual : new Agreement(new Set()).add(outputs, actual)
+      if (problem !== undefined)
+        return { ok: false, reason: typeof actual === 'string' ? problem : `at other lengths ${problem}` }
     }
     return { ok: true, accuracy: agreement.result(), outputs: agreement.outputs() }
   } catch (cause) {
