@@ -1,6 +1,6 @@
 /**
  * Puts style and script into the one page that the build package ships, and lets the page's policy allow these two and
- * nothing else. What a report fills in later is marked by `%data%`, `%title%` and `%connect%`.
+ * nothing else. What a report fills in later is marked by `"%data%"`, `%title%` and `%connect%`.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
@@ -38,8 +38,8 @@ export function pagePlugin(folder: string): Rolldown.Plugin {
       }
       const template = readFileSync(join(folder, 'page.html'), 'utf8')
       const source = template.replace(
-        /%(policy|style|script|licences)%/g,
-        (_, name: string) => parts[name] ?? '',
+        /%(policy|licences)%|\/\*(style|script)\*\//g,
+        (_, marked?: string, commented?: string) => parts[marked ?? commented ?? ''] ?? '',
       )
       delete bundle[file]
       this.emitFile({ type: 'asset', fileName: 'report.html', source })

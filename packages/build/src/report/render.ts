@@ -29,8 +29,8 @@ export function renderReport(reports: readonly ReportData[], { title, live }: Re
     data: embeddable({ reports, ...(live !== undefined && { live }) }),
   }
   return readFileSync(pageFile, 'utf8').replace(
-    /%(connect|title|data)%/g,
-    (_, name: string) => parts[name] ?? '',
+    /%(connect|title)%|"%(data)%"/g,
+    (_, inText?: string, asJson?: string) => parts[inText ?? asJson ?? ''] ?? '',
   )
 }
 
