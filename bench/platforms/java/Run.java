@@ -20,7 +20,8 @@ import java.util.stream.Collectors;
 /**
  * Runs models in Java's onnxruntime, as bench/platforms.mjs asks it to: java -cp onnxruntime.jar Run.java JOBS
  *
- * <p>A line of JOBS: model, inputs, outputs. What the latter two are is told in exchange.mjs.
+ * <p>A line of JOBS: model, inputs, outputs, and KEY=VALUE or nothing for the session. exchange.mjs tells what inputs and
+ * outputs are.
  */
 class Run {
   static final Map<String, OnnxJavaType> TYPES =
@@ -38,9 +39,9 @@ class Run {
       System.out.println("version\t" + environment.getVersion());
       var index = 0;
       for (var job : Files.readAllLines(Path.of(args[0]))) {
-        var files = job.split("\t");
+        var files = job.split("\t", -1);
         try {
-          run(environment, files[0], files[1], files[2]);
+          run(environment, files[0], files[1], files[2], files[3]);
           System.out.println(index + "\tok");
         } catch (Exception error) {
           System.out.println(index + "\tfailed\t" + String.valueOf(error.getMessage()).replaceAll("\\s+", " "));
@@ -50,7 +51,8 @@ class Run {
     }
   }
 
-  static void run(OrtEnvironment environment, String model, String inputs, String outputs) throws Exception {
+  static void run(OrtEnvironment environment, String model, String inputs, String outputs, String entry)
+      throws Exception {
     var data = Files.readAllBytes(Path.of(inputs + ".bin"));
     var runs = new LinkedHashMap<String, Map<String, OnnxTensor>>();
     for (var line : Files.readAllLines(Path.of(inputs + ".tsv"))) {
@@ -62,7 +64,11 @@ class Run {
       runs.computeIfAbsent(fields[0], run -> new HashMap<>())
           .put(fields[1], OnnxTensor.createTensor(environment, buffer, dims, TYPES.get(fields[2])));
     }
-    try (var options = new OrtSession.SessionOptions();
+    var options = new OrtSession.SessionOptions();
+    if (!entry.isEmpty()) {
+      options.addConfigEntry(entry.split("=")[0], entry.split("=")[1]);
+    }
+    try (options;
         var session = environment.createSession(model, options);
         var bin = Files.newOutputStream(Path.of(outputs + ".bin"));
         var tsv = Files.newOutputStream(Path.of(outputs + ".tsv"))) {

@@ -1,6 +1,6 @@
 """Runs models in Python's onnxruntime, as bench/platforms.mjs asks it to: python run.py JOBS
 
-A line of JOBS: model, inputs, outputs. What the latter two are is told in exchange.mjs.
+A line of JOBS: model, inputs, outputs, and KEY=VALUE or nothing for the session. exchange.mjs tells what inputs and outputs are.
 """
 
 import sys
@@ -45,9 +45,12 @@ def write(stem, runs):
 onnxruntime.set_default_logger_severity(4)
 print("version", onnxruntime.__version__, sep="\t", flush=True)
 for index, line in enumerate(open(sys.argv[1], encoding="utf-8")):
-    model, inputs, outputs = line.rstrip("\n").split("\t")
+    model, inputs, outputs, entry = line.rstrip("\n").split("\t")
     try:
-        session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        if entry:
+            options.add_session_config_entry(*entry.split("="))
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
         write(outputs, {run: dict(zip(names, session.run(names, feeds))) for run, feeds in read(inputs).items()})
         print(index, "ok", sep="\t", flush=True)

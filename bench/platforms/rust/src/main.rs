@@ -1,6 +1,7 @@
 //! Runs models in onnxruntime by way of the crate ort, as bench/platforms.mjs asks it to: run LIBRARY JOBS
 //!
-//! A line of JOBS: model, inputs, outputs. What the latter two are is told in exchange.mjs.
+//! A line of JOBS: model, inputs, outputs, and KEY=VALUE or nothing for the session. exchange.mjs tells what inputs and
+//! outputs are.
 
 use std::{collections::BTreeMap, env, error::Error, fmt::Write as _, fs};
 
@@ -20,7 +21,7 @@ fn main() -> Outcome<()> {
     println!("version\t{}", ort::info());
     for (index, job) in fs::read_to_string(jobs)?.lines().enumerate() {
         let files: Vec<_> = job.split('\t').collect();
-        match run(&environment, files[0], files[1], files[2]) {
+        match run(&environment, files[0], files[1], files[2], files[3]) {
             Ok(()) => println!("{index}\tok"),
             Err(error) => {
                 let words: Vec<_> = error.to_string().split_whitespace().map(String::from).collect();
@@ -31,8 +32,12 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-fn run(environment: &Environment, model: &str, inputs: &str, outputs: &str) -> Outcome<()> {
-    let mut session = Session::builder(environment)?.commit_from_file(model)?;
+fn run(environment: &Environment, model: &str, inputs: &str, outputs: &str, entry: &str) -> Outcome<()> {
+    let mut builder = Session::builder(environment)?;
+    if let Some((key, value)) = entry.split_once('=') {
+        builder = builder.with_config_entry(key, value)?;
+    }
+    let mut session = builder.commit_from_file(model)?;
     let names: Vec<_> = session.outputs().iter().map(|output| output.name().to_owned()).collect();
     let (mut bin, mut tsv) = (Vec::new(), String::new());
     for (run, feeds) in read(inputs)? {
