@@ -43,7 +43,10 @@ export const convertCommand = (): Command =>
       collect,
     )
     .option('-r, --recipe <names>', `only these recipes: ${recipeNames.join(', ')}`, collect)
-    .option('-c, --calibration <file>', 'inputs to measure on: .npz, .npy, or a module that yields feeds')
+    .option(
+      '-c, --calibration <path>',
+      'inputs to measure on: .npz, .npy, a module that yields feeds, or a folder of pictures or WAV files',
+    )
     .option('-a, --accuracy <budget>', "high, balanced, small, or measures: 'sqnr=25,cosine=0.99'", accuracy)
     .option('--json', 'print the manifest as JSON')
     .action(convert)

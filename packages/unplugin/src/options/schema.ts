@@ -1,4 +1,14 @@
-import { efforts, type ModelOptions, preferences } from '@unplugin-onnx/build'
+import {
+  efforts,
+  type FileCalibration,
+  type ImageCalibration,
+  imageChannels,
+  imageFits,
+  imageLayouts,
+  type ModelOptions,
+  preferences,
+  type WavCalibration,
+} from '@unplugin-onnx/build'
 
 export type Pattern = string | RegExp
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info'
@@ -88,6 +98,39 @@ const accuracy: Kind = {
     },
   },
 }
+const numbers: Kind = {
+  expected: 'a number, or one for each channel',
+  accepts: (value) => isNumber(value) || (Array.isArray(value) && value.every(isNumber)),
+}
+const isSize = (value: unknown) => Number.isSafeInteger(value) && Number(value) > 0
+const size: Kind = { expected: 'a whole number from 1 up', accepts: isSize }
+
+/** Which keys go together, the build says. */
+const calibration: Kind = {
+  expected: "a path, or an object that has one: { file }, { images: './folder' } or { wav: './folder' }",
+  accepts: (value) => isString(value) || isObject(value),
+  keys: {
+    file: string,
+    images: string,
+    wav: string,
+    input: string,
+    size: {
+      expected: 'a number, or [width, height]',
+      accepts: (value) =>
+        isSize(value) || (Array.isArray(value) && value.length === 2 && value.every(isSize)),
+    },
+    layout: oneOf(...imageLayouts),
+    channels: oneOf(...imageChannels),
+    fit: oneOf(...imageFits),
+    scale: number,
+    mean: numbers,
+    std: numbers,
+    sampleRate: size,
+    window: size,
+    hop: size,
+    state: { expected: 'an object of inputs by output', accepts: isObject, values: string },
+  } satisfies Record<keyof FileCalibration | keyof ImageCalibration | keyof WavCalibration, Kind>,
+}
 const prefer = oneOf(...preferences)
 const effort = oneOf(...efforts)
 
@@ -97,7 +140,7 @@ const model = object({
   prefer,
   effort,
   strict: boolean,
-  calibration: string,
+  calibration,
   recipes: strings,
   inputs: { expected: 'an object of shapes by input name', accepts: isObject },
 } satisfies Record<keyof ModelOptions, Kind>)
