@@ -56,9 +56,11 @@ describe('what calibration names', () => {
   it('has another key when a file changes that a module imports or reads', async () => {
     const root = folderWith({
       'calib.ts': "import { rows } from './lib/rows.js'\nexport default rows",
-      'lib/rows.ts': 'const url = new URL(\'../data.json\', import.meta.url)\nexport { one } from "./one"',
+      'lib/rows.ts':
+        "const url = new URL('../data.json', import.meta.url)\nconst rows = new URL('rows.bin', import.meta.url)\nexport { one } from \"./one\"",
       'lib/one/index.ts': 'export const one = 1',
       'data.json': '[]',
+      'lib/rows.bin': '',
       'other.ts': '',
     })
     const found = await find(root, 'calib.ts')
@@ -66,6 +68,7 @@ describe('what calibration names', () => {
       'calib.ts',
       'data.json',
       'lib/one/index.ts',
+      'lib/rows.bin',
       'lib/rows.ts',
     ])
     writeFileSync(join(root, 'lib/one/index.ts'), 'export const one = 2')
