@@ -12,9 +12,10 @@
  *
  * A row is one model on one platform: how far the outputs are from those of the same file in onnxruntime-node. The source
  * stands beside it, for versions of onnxruntime differ on any file. So does the variant as it is opened without options:
- * onnxruntime fuses DequantizeLinear and MatMul and then rounds activations to int8, 4 bits from 1.19 on and 8 bits from
- * 1.24 on or later, so versions differ by that rounding, well below the noise of the weights. The first columns are
- * without it (session.qdq_matmulnbits_accuracy_level 0). The last one is the agreement with the source, in Node and there.
+ * onnxruntime fuses DequantizeLinear and MatMul and then rounds activations to int8, of 4-bit weights since 1.20 or before,
+ * of 8-bit ones in some graphs since 1.26, so versions differ by that rounding, below the noise of the weights. The first
+ * columns are without it (session.qdq_matmulnbits_accuracy_level 0). The last one is the agreement with the source, in
+ * Node and there.
  * The exit code is 1 where a variant fails though the source runs, where it is further off than both the source and the
  * rounding of float32, or where it agrees with the source by 1 dB less than in Node.
  */

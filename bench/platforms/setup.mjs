@@ -45,7 +45,7 @@ function rust(version) {
   const manifest = join(here, 'rust/Cargo.toml')
   const target = join(build, 'rust')
   const cure =
-    'Rust 1.92 or newer is needed; Debian and Ubuntu have rustup: apt-get install rustup && rustup default stable'
+    'Rust 1.92 or newer is needed. On Debian 13 and Ubuntu 24.04: apt-get install rustup && rustup default stable'
   call('cargo', ['build', '--release', '--quiet', '--manifest-path', manifest, '--target-dir', target], cure)
   return [join(target, 'release', windows ? 'bench-platforms.exe' : 'bench-platforms'), library]
 }
