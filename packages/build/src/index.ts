@@ -17,6 +17,7 @@ export { type Conversion, type Converter, type ConverterOptions, convert, create
 export type { Evaluate, EvaluatedModel, Score } from './evaluation'
 export { ExternalFiles } from './external'
 export type { Logger, ProgressEvent } from './logger'
+export { countMacsInRun, type RunCount } from './macs'
 export { type OpenModel, openModelFile } from './open-model'
 export {
   type Conditions,

@@ -14,6 +14,8 @@ export interface OpenModel {
   readonly external: ExternalReader
   /** Of the file itself. */
   readonly byteLength: number
+  /** The location of external data that is this file itself, where it is read so. */
+  readonly itself?: string
   close(): void
 }
 
@@ -50,6 +52,7 @@ export function openModelFile(path: string, name: string, large = LARGE): OpenMo
     bytes: skimmed.bytes,
     external: (location) => (location === skimmed.location ? itself : files.reader(location)),
     byteLength: size,
+    itself: skimmed.location,
     close() {
       closeSync(descriptor)
       files.close()

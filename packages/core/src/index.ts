@@ -48,7 +48,7 @@ export { applyPasses, type StepResult } from './passes/apply'
 export { extractConstants } from './passes/extract'
 export { passes } from './passes/index'
 export { type LinearLayer, linearLayers } from './passes/linear-layers'
-export type { Amount } from './passes/macs/amount'
+export { type Amount, sumAmounts } from './passes/macs/amount'
 export { type CountedNode, countMacs, type MacCount, type Seen, uncounted } from './passes/macs/count'
 export { nearest } from './passes/nearest'
 export {

@@ -47,3 +47,9 @@ export function step(text: string): { readonly pass: string; readonly options?: 
   }
   return { pass: text.slice(0, at), options: options as Record<string, unknown> }
 }
+
+/** A whole number from 0 up. */
+export function count(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number from 0 up.')
+  return Number(text)
+}

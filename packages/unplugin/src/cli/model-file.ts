@@ -10,7 +10,7 @@ import { modelUnreadable } from '../errors'
  */
 export async function withModel<T>(
   file: string,
-  action: (model: Model, bytes: number, untouched: Model) => Promise<T>,
+  action: (model: Model, bytes: number, untouched: Model, opened: OpenModel) => Promise<T>,
   weights: 'in memory' | 'on disk' = 'in memory',
 ): Promise<T> {
   const path = resolve(file)
@@ -23,7 +23,7 @@ export async function withModel<T>(
   }
   try {
     const read = () => readModel(opened.bytes, { external: opened.external, name })
-    return await action(read(), opened.byteLength, read())
+    return await action(read(), opened.byteLength, read(), opened)
   } finally {
     opened.close()
   }

@@ -41,7 +41,7 @@ export const fixed = (length: Length): number | undefined =>
   length !== undefined && length.per.length === 0 ? length.factor : undefined
 
 /** Sums, those per the same lengths together, the largest factor first. */
-export function sums(amounts: Iterable<Amount>): Amount[] {
+export function sumAmounts(amounts: Iterable<Amount>): Amount[] {
   const found = new Map<string, Amount>()
   for (const { factor, per } of amounts) {
     const key = per.join('\0')

@@ -3,7 +3,7 @@ import type { Model } from '../../graph/model'
 import type { Node } from '../../graph/node'
 import type { Value } from '../../graph/value'
 import { constantOf } from '../facts'
-import { type Amount, amount, fixed, type Length, product, sums, times } from './amount'
+import { type Amount, amount, fixed, type Length, sumAmounts, times } from './amount'
 import { macRules } from './mac-rules'
 import { inferShapes, operatorOf, type ShapeOf } from './shapes'
 
@@ -33,12 +33,12 @@ export interface Seen {
  * Counts multiplications with additions (MACs) of one run of the model: of matrix products, convolutions, recurrent layers
  * and attention, in floats or integers. Element by element operators, normalizations and pooling aren't counted, as usual.
  * Lengths that the model leaves open stay names. Without a run to go by, of two branches the one with more counts, and the
- * rounds of a loop are a length of their own.
+ * rounds of a loop are a length of their own; all its rounds are taken to be as long as the longest that was seen.
  */
 export function countMacs(model: Model, seen?: Seen): MacCount {
   const shapeOf = inferShapes(model, seen?.shapes)
   const nodes = [...countGraph(model.graph, amount(1), shapeOf, seen)]
-  return { total: sums(nodes.flatMap(({ macs }) => (macs === undefined ? [] : [macs]))), nodes }
+  return { total: sumAmounts(nodes.flatMap(({ macs }) => (macs === undefined ? [] : [macs]))), nodes }
 }
 
 function* countGraph(
@@ -116,14 +116,17 @@ function goesOn(body: Graph): boolean {
   return condition === body.inputs[1] || (constant?.dataType === 'bool' && constant.bytes()[0] === 1)
 }
 
-/** Values whose shapes a run has to show for all to be counted in numbers. */
-export function uncounted({ nodes }: MacCount): Value[] {
+/** Values whose shapes a run has to show for everything to be counted in numbers, in whatever branch it lies. */
+export function uncounted(model: Model): Value[] {
+  const shapeOf = inferShapes(model)
   const values = new Set<Value>()
-  for (const { node, macs } of nodes) {
-    if (macs !== undefined && fixed(product([macs])) !== undefined) continue
+  for (const node of model.nodes()) {
+    const rule = macRules.get(operatorOf(node))
+    if (rule === undefined) continue
+    const input = (index: number) => shapeOf(node.inputs[index])
+    if (fixed(rule(node, { input, output: shapeOf(node.outputs[0]) })) !== undefined) continue
     for (const value of [...node.inputs, node.outputs[0]])
-      if (value !== undefined && constantOf(value) === undefined && value.initializer === undefined)
-        values.add(value)
+      if (value !== undefined && !value.isConstant && constantOf(value) === undefined) values.add(value)
   }
   return [...values]
 }
