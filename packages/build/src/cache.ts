@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Manifest } from '@unplugin-onnx/runtime'
@@ -17,8 +17,14 @@ export interface Entry {
 
 /** Folder names carry the layout's version, so that another version's files are never misread. */
 const layout = 'v2'
-const staleLock = 15_000
+export const staleLock = 15_000
 const staleFolder = 24 * 3600_000
+
+/** Where conversions of a project lie unless it says otherwise. */
+export const defaultCacheDir = (root: string): string => join(root, 'node_modules', '.cache', 'unplugin-onnx')
+
+/** Of a cache folder, the part that this version reads and writes. */
+export const layoutIn = (folder: string): string => join(folder, layout)
 
 /**
  * Content-addressed cache of conversions:
@@ -32,12 +38,14 @@ export class Cache {
   #substitute: string | undefined
   /** Entries whose hashes held once in this process, with what stat said then. */
   readonly #verified = new Map<string, string>()
+  /** Entries that were marked as used. */
+  readonly #used = new Set<string>()
   /** Entries whose damage was told; it is met again on the way to the new entry. */
   readonly #told = new Set<string>()
   #collected = false
 
   constructor(folder: string, logger: Logger) {
-    this.#folder = join(folder, layout)
+    this.#folder = layoutIn(folder)
     this.#logger = logger
   }
 
@@ -189,7 +197,17 @@ export class Cache {
       this.#told.add(dir)
       return undefined
     }
+    await this.#use(dir)
     return { dir, manifest: JSON.parse(text) as Manifest }
+  }
+
+  /** Says that an entry is of use, once in a process: pruning removes first what wasn't for longest. */
+  async #use(dir: string): Promise<void> {
+    if (this.#used.has(dir)) return
+    this.#used.add(dir)
+    const now = new Date()
+    // A folder that can't be written to is none that is pruned.
+    await utimes(join(dir, 'manifest.json'), now, now).catch(() => {})
   }
 
   async #damage(dir: string, text: string): Promise<string | undefined> {
@@ -218,15 +236,21 @@ export class Cache {
   async #collect(folder: string): Promise<void> {
     if (this.#collected) return
     this.#collected = true
-    for (const name of await readdir(folder).catch(() => [])) {
-      const path = join(folder, name)
-      const [host, pid] = name.split('-')
-      const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now())
-      if ((host === machine && !alive(Number(pid))) || age > staleFolder) {
-        await rm(path, { recursive: true, force: true }).catch(() => {})
-      }
-    }
+    for (const path of await leftoversIn(folder))
+      await rm(path, { recursive: true, force: true }).catch(() => {})
   }
+}
+
+/** Work folders of processes that died, in the folder for them. */
+export async function leftoversIn(folder: string): Promise<string[]> {
+  const found: string[] = []
+  for (const name of await readdir(folder).catch(() => [])) {
+    const path = join(folder, name)
+    const [host, pid] = name.split('-')
+    const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now())
+    if ((host === machine && !alive(Number(pid))) || age > staleFolder) found.push(path)
+  }
+  return found
 }
 
 /** Process ids mean something on their own machine only, and caches may lie on a shared disk. */

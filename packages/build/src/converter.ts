@@ -1,7 +1,7 @@
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import { OnnxError } from '@unplugin-onnx/core'
 import type { Manifest } from '@unplugin-onnx/runtime'
-import { Cache, type Entry } from './cache'
+import { Cache, defaultCacheDir, type Entry } from './cache'
 import { hashCalibration } from './calibration'
 import { type EnginePackage, findEngine } from './engine-package'
 import { errors } from './errors'
@@ -60,7 +60,7 @@ const maxReads = 3
 
 export function createConverter(options: ConverterOptions): Converter {
   const { root, logger = silentLogger } = options
-  const cache = new Cache(options.cacheDir ?? join(root, 'node_modules', '.cache', 'unplugin-onnx'), logger)
+  const cache = new Cache(options.cacheDir ?? defaultCacheDir(root), logger)
   const pool = new WorkerPool({ size: options.concurrency, timeout: options.timeout })
   const hashing = limiter(atATime.files)
   const converting = limiter(atATime.models)

@@ -1,5 +1,13 @@
 export type { DenseArray, Feeds } from './arrays'
 export { type Budget, budgets, judge } from './budget'
+export { defaultCacheDir } from './cache'
+export {
+  type CacheStats,
+  cacheStats,
+  type Pruned,
+  type PruneOptions,
+  pruneCache,
+} from './cache-upkeep'
 export {
   type CalibrationOptions,
   calibrationPath,

@@ -53,7 +53,7 @@ function converterIn(cacheDir: string, options: Partial<ConverterOptions> = {}) 
   return { converter, events, warnings, stages: () => events.map((event) => event.stage) }
 }
 const newCache = () => join(folder, `cache-${count++}`)
-const entriesOf = (cacheDir: string) => readdirSync(join(cacheDir, 'v1', 'entries'))
+const entriesOf = (cacheDir: string) => readdirSync(join(cacheDir, 'v2', 'entries'))
 const bytesOf = ({ dir, manifest }: Conversion) =>
   manifest.variants.map(({ file }) => readFileSync(join(dir, file)))
 /** Candidates that are made whatever comes of the others. */
@@ -149,7 +149,7 @@ describe('the cache', () => {
   it('leaves nothing half-written behind, and clears what dead processes left', async () => {
     const cacheDir = newCache()
     await converterIn(cacheDir).converter.convert(model)
-    const temporary = join(cacheDir, 'v1', 'tmp')
+    const temporary = join(cacheDir, 'v2', 'tmp')
     expect(readdirSync(temporary)).toEqual([])
     // The same machine, a process id above what Linux gives out, and a folder that another machine abandoned days ago.
     const { machine } = await import('../src/cache')
@@ -165,7 +165,7 @@ describe('the cache', () => {
   it('waits no longer than the lock of a dead process is worth', async () => {
     const cacheDir = newCache()
     const { key } = await converterIn(newCache()).converter.convert(model)
-    const lock = join(cacheDir, 'v1', 'locks', `${key}.lock`)
+    const lock = join(cacheDir, 'v2', 'locks', `${key}.lock`)
     mkdirSync(lock, { recursive: true })
     const past = Date.now() / 1000 - 9
     utimesSync(lock, past, past)

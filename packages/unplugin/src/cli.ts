@@ -13,6 +13,7 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['inspect', async () => (await import('./cli/inspect')).inspectCommand()],
   ['transform', async () => (await import('./cli/transform')).transformCommand()],
   ['compare', async () => (await import('./cli/compare')).compareCommand()],
+  ['cache', async () => (await import('./cli/cache')).cacheCommand()],
 ])
 
 /** Runs the command line and sets the exit code: 0 done, 1 failed, 2 wrong usage, 3 accuracy budget missed. */
@@ -25,7 +26,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 accuracy budget missed.')
   const named = commands.get(args[0] ?? '')
   for (const command of named ? [named] : commands.values()) {
-    program.addCommand((await command()).exitOverride().copyInheritedSettings(program))
+    program.addCommand(inheriting(await command(), program))
   }
   // A reader that has seen enough, as `| head` is, is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -39,4 +40,11 @@ export async function main(args: readonly string[]): Promise<void> {
       process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage
     else process.exitCode = report(error, args.includes('--json'))
   }
+}
+
+/** Commands of commands as well: a wrong option throws, wherever it is. */
+function inheriting(command: Command, parent: Command): Command {
+  command.exitOverride().copyInheritedSettings(parent)
+  for (const inner of command.commands) inheriting(inner, command)
+  return command
 }

@@ -53,3 +53,25 @@ export function count(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number from 0 up.')
   return Number(text)
 }
+
+const seconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
+
+/** `30d`, `12h`, `45m`, `90s`, `2w`: milliseconds. */
+export function duration(text: string): number {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)\s*([smhdw])$/.exec(text.trim()) ?? []
+  if (number === undefined)
+    throw new InvalidArgumentError('It is a number with a unit: 30d, 12h, 45m, 90s or 2w.')
+  return Number(number) * (seconds[unit] ?? 0) * 1000
+}
+
+const powers = ['b', 'k', 'm', 'g', 't']
+
+/** `500MB`, `1.5GB`, `200kB`, `1GiB`, or a plain number: bytes. */
+export function size(text: string): number {
+  const [, number, prefix = '', binary] = /^(\d+(?:\.\d+)?)\s*(?:([kmgt])(i)?)?b?$/i.exec(text.trim()) ?? []
+  if (number === undefined)
+    throw new InvalidArgumentError('It is a number of bytes, or one with a unit: 500MB, 1.5GB or 1GiB.')
+  return Math.round(
+    Number(number) * (binary ? 1024 : 1000) ** Math.max(0, powers.indexOf(prefix.toLowerCase())),
+  )
+}
