@@ -30,7 +30,11 @@ describe.each(models.map((file) => [basename(file), file] as const))('%s', (name
 
   it('has a variant for every target, smaller than the source and within the budget', () => {
     const { variants, source } = conversion().manifest
-    expect(variants.map((variant) => variant.target)).toEqual(targets)
+    // WebGPU computes a layer of these wrongly: no variant, and a warning that says so.
+    const wrong = conversion().manifest.warnings.some((each) => /^webgpu computes .* wrongly/.test(each))
+    expect(wrong).toBe(/silero_vad_v[56]/.test(name))
+    const forAllDevices = variants.filter(({ requires }) => requires === undefined)
+    expect(forAllDevices.map((variant) => variant.target)).toEqual(wrong ? ['wasm', 'node'] : targets)
     for (const { bytes, accuracy, brotliBytes } of variants) {
       expect(bytes).toBeLessThan(source.bytes)
       expect(brotliBytes).toBeLessThan(source.brotliBytes)
@@ -41,8 +45,10 @@ describe.each(models.map((file) => [basename(file), file] as const))('%s', (name
 
   it('names a reason for every candidate, chosen or not', () => {
     const { candidates, variants } = conversion().manifest
-    for (const { target, recipe } of variants) {
-      const own = candidates.filter((candidate) => candidate.target === target)
+    for (const { target, recipe, requires } of variants) {
+      const own = candidates.filter(
+        (candidate) => candidate.target === target && `${candidate.requires}` === `${requires}`,
+      )
       expect(own.filter(({ chosen }) => chosen).map((candidate) => candidate.recipe)).toEqual([recipe])
       for (const { reason } of own) expect(reason).toMatch(/^\S.{8,}\.$/s)
     }
@@ -87,10 +93,12 @@ async function feedsFor(file: string, { inputs }: Manifest): Promise<Feeds> {
 }
 
 describe('all models together', () => {
-  it('take at most 8 bits a weight on every model that was trained for these tests', () => {
-    for (const file of trained) {
-      for (const { recipe } of conversions.get(file)?.manifest.variants ?? [])
-        expect(['int8', 'int4-folded'], file).toContain(recipe)
-    }
+  it('take about a quarter of the bytes on all but a few of the models that were trained for these tests', () => {
+    const shares = trained.flatMap((file) => {
+      const { variants, source } = conversions.get(file)!.manifest
+      return variants.map(({ bytes }) => bytes / source.bytes)
+    })
+    for (const share of shares) expect(share).toBeLessThan(0.56)
+    expect(shares.filter((share) => share < 0.4).length).toBeGreaterThan(0.9 * shares.length)
   })
 })

@@ -259,7 +259,7 @@ describe('groups of weights', () => {
     fc.assert(
       fc.property(weights, (sizes) => {
         const group = sizes.map((bytes, index) => ({ name: `w${index}`, bytes }))
-        const [first, second] = halves(group)
+        const [first, second] = halves(group, ({ bytes }) => bytes)
         expect([...first, ...second]).toEqual(group)
         expect(first.length).toBeGreaterThan(0)
         expect(second.length).toBeGreaterThan(0)

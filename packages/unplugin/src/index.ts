@@ -3,9 +3,12 @@ import type { Options } from './options/schema'
 export {
   cpuOperators,
   defineTarget,
+  type Evaluate,
+  type EvaluatedModel,
   type ModelOptions,
   type OperatorRule,
   type OperatorTable,
+  type Score,
   type Target,
   wasmOperators,
   webgpuOperators,

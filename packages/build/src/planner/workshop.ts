@@ -32,7 +32,7 @@ export type Place = Target & { readonly requires: readonly DeviceFeature[] }
 export type WrittenFile = Extract<Written, { ok: true }>
 
 /** Variants that a search for a mix of precisions may make and run: bounded by count, so that every machine finds the same. */
-export const searchRuns: Readonly<Record<Effort, number>> = { fast: 0, default: 40, thorough: 200 }
+export const searchRuns: Readonly<Record<Effort, number>> = { fast: 0, default: 80, thorough: 300 }
 
 /**
  * What a conversion makes and measures, each thing once however many targets ask for it. Worker processes do the work, and

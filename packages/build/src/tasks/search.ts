@@ -17,30 +17,28 @@ import type { Loudness, Mixed, ModelFile, SearchRequest } from './task'
 import { bytesOf, type Group, halves, type Weight } from './weight-groups'
 
 /** Share of the runs that go into finding out which weights are loud; the others try mixes. */
-const rankingShare = 0.6
+const rankingShare = 0.4
 /** Input elements that each group of weights is measured on. */
 const rankingElements = 800_000
 /** A group is not halved where all of it is quieter than this share of what the budget allows. */
 const quietShare = 1 / 16
 /** Weights below this share of all bytes cost so little that they stand or fall with their neighbours. */
 const tinyShare = 0.0015
-/** Groups of this share of all bytes are worth a try to put them back. */
-const returnShare = 0.01
-/** With more of the bytes left alone there is too little to gain over all of them. */
-const maxShare = 0.5
+/** With less of the bytes at the mix's bits there is too little to gain. */
+const leastShare = 0.1
 
 interface Ranked {
   readonly group: Group
-  /** Power of the noise at the outputs, as a share of the signal's, with this group alone at the mix's bits. */
+  /** Power of the noise at the outputs, as a share of the signal's, with this group alone at the mix's bits; typical. */
   readonly noise: number
 }
 
 /**
  * Finds weights that have to stay above the bits of a mix for it to be within the budget, at little cost in bytes. How loud
  * weights are is measured at the model's outputs, by bisection: all at once, then the louder group in two halves, and so
- * on, so that a few loud layers among hundreds take a few dozen runs. Then the smallest number of groups is searched for,
- * loudest for their bytes first, that leaves the rest within the budget. Every mix is measured, because noises do not add
- * up: roundings of one layer may make good those of another, and where scores nearly tie a little noise tips them.
+ * on, so that a few loud layers among hundreds take a few dozen runs. Then, by bisection again, as many groups as the budget
+ * allows go to the mix's bits, the quietest for their bytes first. Every mix is measured, because noises do not add up:
+ * roundings of one layer may make good those of another, and where scores nearly tie a little noise tips them.
  */
 export async function search(
   model: ModelFile,
@@ -115,58 +113,62 @@ export async function search(
       const noise = await withSession(group, async (session) => {
         const noises: number[] = []
         for (const index of rankedOn) noises.push(await noiseOn(session, index))
-        return Math.max(...noises)
+        return typical(noises)
       })
       loudness.push({ weights: group.map(({ name }) => name), sqnr: -10 * Math.log10(noise) })
       return { group, noise }
     }
-    let ranked: Ranked[] = [{ group: all, noise: Math.max(...everywhere) }]
+    let ranked: Ranked[] = [{ group: all, noise: typical(rankedOn.map((index) => everywhere[index] ?? 0)) }]
     while (done < runs * rankingShare) {
       const loudest = ranked
         .filter(({ group, noise }) => canHalve(group, total) && noise > allowed * quietShare)
         .reduce<Ranked | undefined>((a, b) => (a !== undefined && a.noise >= b.noise ? a : b), undefined)
       if (loudest === undefined) break
       const parts: Ranked[] = []
-      for (const half of halves(loudest.group)) parts.push(await measure(half))
+      for (const half of halves(loudest.group, ({ bytes }) => bytes)) parts.push(await measure(half))
       ranked = ranked.flatMap((each) => (each === loudest ? parts : [each]))
     }
-    ranked.sort((a, b) => b.noise / bytesOf(b.group) - a.noise / bytesOf(a.group))
+    // The quietest for their bytes come first: they get what the budget allows.
+    ranked.sort((a, b) => a.noise / bytesOf(a.group) - b.noise / bytesOf(b.group))
 
-    const fits = (kept: readonly Ranked[]): Promise<boolean> => {
-      const names = new Set(kept.flatMap(({ group }) => group.map(({ name }) => name)))
-      const quantized = all.filter(({ name }) => !names.has(name))
-      return withSession(quantized, async (session) => {
+    const fits = (quantized: readonly Ranked[]): Promise<boolean> =>
+      withSession(inOrder(all, quantized), async (session) => {
         const agreement = new Agreement(new Set(classes))
         for (const index of [...worst]) {
           const { feeds, outputs } = loadSample(work, engine.engine, index)
           const problem = agreement.add(outputs, await session.run(feeds, Object.keys(outputs)))
           const { top1: _, ...soFar } = agreement.result()
           if (problem === undefined && judge(soFar, budget).within) continue
+          // Where one sample fails, one is enough: it is the first from then on.
           worst.unshift(...worst.splice(worst.indexOf(index), 1))
           return false
         }
         return judge(agreement.result(), budget).within
       })
+    let quantized: readonly Ranked[] = []
+    const pending: (readonly Ranked[])[] = [ranked]
+    for (let chunk = pending.shift(); chunk !== undefined && left() > 0; chunk = pending.shift()) {
+      // All of them at once is what missed the budget, or there would be no search.
+      const whole = chunk.length === ranked.length
+      if (!whole && (await fits([...quantized, ...chunk]))) quantized = [...quantized, ...chunk]
+      else if (chunk.length > 1) pending.unshift(...halves(chunk, ({ group }) => bytesOf(group)))
     }
-    const affordable = ranked.filter((_, index) => bytesUpTo(ranked, index + 1) <= maxShare * total).length
-    let [tooFew, enough] = [0, affordable + 1]
-    while (enough - tooFew > 1 && left() > 0) {
-      const count = (tooFew + enough) >> 1
-      if (await fits(ranked.slice(0, count))) enough = count
-      else tooFew = count
+    // What tipped a sample over may not do so any more, now that others have changed: the largest are worth another try.
+    for (let gained = true; gained && left() > 0; ) {
+      gained = false
+      const kept = ranked.filter((each) => !quantized.includes(each))
+      for (const each of kept.sort((a, b) => bytesOf(b.group) - bytesOf(a.group))) {
+        if (left() <= 0 || bytesOf(each.group) < tinyShare * total) break
+        if (!(await fits([...quantized, each]))) continue
+        quantized = [...quantized, each]
+        gained = true
+      }
     }
-    if (enough > affordable) {
-      const reason = `${bits} bits for half of the weights alone are too much noise for the budget`
+    if (bytesOf(quantized.flatMap(({ group }) => group)) < leastShare * total) {
+      const reason = `no mix with ${bits} bits for more than a few of the weights is within the budget`
       return { ok: false, reason, loudness }
     }
-    // What was left alone first may not need it any more, now that others are.
-    let needed: readonly Ranked[] = ranked.slice(0, enough)
-    const large = needed.filter(({ group }) => bytesOf(group) > returnShare * total)
-    for (const back of large.sort((a, b) => bytesOf(b.group) - bytesOf(a.group))) {
-      if (left() <= 0) break
-      const fewer = needed.filter((each) => each !== back)
-      if (await fits(fewer)) needed = fewer
-    }
+    const needed = ranked.filter((each) => !quantized.includes(each))
     const keep = needed.flatMap(({ group, noise }) =>
       group.map(({ name }) => ({ node: name, reason: reasonOf(group, noise, bits, above.precision) })),
     )
@@ -181,8 +183,17 @@ export async function search(
 const canHalve = (group: Group, total: number): boolean =>
   group.length > 1 && bytesOf(group) > tinyShare * total
 
-const bytesUpTo = (ranked: readonly Ranked[], count: number): number =>
-  ranked.slice(0, count).reduce((sum, { group }) => sum + bytesOf(group), 0)
+/**
+ * The geometric mean: where scores nearly tie, a sample tips over by any noise at all and would drown what the others tell.
+ */
+const typical = (noises: readonly number[]): number =>
+  Math.exp(noises.reduce((sum, noise) => sum + Math.log(Math.max(noise, 1e-20)), 0) / noises.length)
+
+/** The weights of these groups, as they follow each other in the graph. */
+function inOrder(all: Group, groups: readonly Ranked[]): Group {
+  const names = new Set(groups.flatMap(({ group }) => group.map(({ name }) => name)))
+  return all.filter(({ name }) => names.has(name))
+}
 
 /** Small inputs run fast, so each group is measured on more of them: one to eight samples. */
 function samplesFor(work: string, engine: EnginePackage): number {

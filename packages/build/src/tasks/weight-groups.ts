@@ -9,17 +9,17 @@ export type Group = readonly Weight[]
 
 export const bytesOf = (group: Group): number => group.reduce((sum, { bytes }) => sum + bytes, 0)
 
-/** Two groups of neighbours of about equal bytes, none of them empty. */
-export function halves(group: Group): [Group, Group] {
-  const half = bytesOf(group) / 2
+/** A list in two: neighbours of about equal size, none of them empty where there are two items or more. */
+export function halves<T>(items: readonly T[], sizeOf: (item: T) => number): [T[], T[]] {
+  const half = items.reduce((sum, item) => sum + sizeOf(item), 0) / 2
   let before = 0
   let cut = 0
-  while (cut < group.length - 1) {
-    const { bytes } = group[cut] as Weight
+  for (const item of items.slice(0, -1)) {
+    const size = sizeOf(item)
     // The middle one goes where it leaves the halves more alike.
-    if (cut > 0 && before + bytes / 2 > half) break
-    before += bytes
+    if (cut > 0 && before + size / 2 > half) break
+    before += size
     cut++
   }
-  return [group.slice(0, Math.max(1, cut)), group.slice(Math.max(1, cut))]
+  return [items.slice(0, Math.max(1, cut)), items.slice(Math.max(1, cut))]
 }
