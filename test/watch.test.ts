@@ -204,7 +204,7 @@ describe.each(Object.entries(watchers))('%s converts again', (_, start) => {
       '../calibration.npz': 'digits_ext.npz',
     })
     const cache = join(watched.dir, '.cache')
-    const entries = () => readdirSync(join(cache, 'v1/entries')).length
+    const entries = () => readdirSync(join(cache, 'v2/entries')).length
     const options: PluginOptions = {
       targets: ['node'],
       cache: { dir: cache },

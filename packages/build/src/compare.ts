@@ -1,74 +1,246 @@
-import { OnnxError } from '@unplugin-onnx/core'
-import type { Accuracy } from '@unplugin-onnx/runtime'
-import { Agreement } from './accuracy'
-import type { Feeds } from './arrays'
-import { openModel } from './engine'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join, relative } from 'node:path'
+import { encodeModel, readModel } from '@unplugin-onnx/core'
+import type { Accuracy, Latency, TaskScore } from '@unplugin-onnx/runtime'
+import type { OutputAccuracy } from './accuracy'
+import { type CalibrationData, hashCalibration, type Overrides } from './calibration'
 import { type EnginePackage, findEngine } from './engine-package'
 import { errors } from './errors'
+import type { EvaluationModule } from './evaluation'
+import { sha256 } from './hash'
+import { type ProgressEvent, progress } from './logger'
+import { openModelFile } from './open-model'
+import { type ModelOptions, type NormalizedTask, normalizeOptions } from './options'
+import { reaches, type Verdict } from './planner/score'
+import { WorkerDied, WorkerPool } from './pool'
+import { printable } from './printable'
+import { hashEvaluation } from './request'
+import type { SessionOptions } from './session-options'
+import { absolute, hashExternal, hashModel } from './source'
+import type { EngineName } from './targets'
+import type { Inspection, ModelFile, TaskEvent, VerifiedFile } from './tasks/task'
 
-/** A model whose outputs are compared, self-contained. */
-export interface ComparedModel {
-  /** For messages. */
-  readonly name: string
-  readonly bytes: Uint8Array
+/** How a variant is opened, and in what. */
+export interface ComparedIn {
+  readonly engine: EngineName
+  /** onnxruntime session options of the variant. */
+  readonly session?: SessionOptions
+}
+
+export interface CompareOptions {
+  /** Where onnxruntime is looked for, and what relative paths start from. Default: the working directory. */
+  readonly root?: string
+  /** Ways to open the variant in. */
+  readonly runs: readonly ComparedIn[]
+  /** All samples of this data. */
+  readonly inputs?: ModelOptions['calibration']
+  /**
+   * The samples that a conversion with this calibration verifies on: those that passes don't get to see. Without it, and
+   * without `inputs`, samples are made up as a conversion does.
+   */
+  readonly calibration?: ModelOptions['calibration']
+  /** Shapes and ranges of inputs that are made up. */
+  readonly overrides?: ModelOptions['inputs']
+  /** A task that both are scored at. */
+  readonly task?: Extract<ModelOptions['accuracy'], object>
+  /** Whether both are timed, by turns. */
+  readonly time?: boolean
+  onProgress?(event: ProgressEvent): void
 }
 
 export interface Comparison {
+  /** Name and version of the engine. */
   readonly engine: string
   readonly samples: number
+  /** What the samples are: all of the inputs that were named, those that a conversion verifies on, or made up. */
+  readonly from: 'inputs' | 'calibration' | 'synthesized'
   /** The worst of all samples and outputs. */
   readonly accuracy: Accuracy
   /** The worst of all samples for each output. */
-  readonly outputs: readonly { readonly name: string; readonly accuracy: Accuracy }[]
+  readonly outputs: readonly OutputAccuracy[]
+  readonly latency?: Latency
+  readonly task?: TaskScore
+  /** Whether the score is within what the task allows. */
+  readonly taskVerdict?: Verdict
+}
+
+export interface Sizes {
+  /** External data included. */
+  readonly bytes: number
+  readonly brotliBytes: number
+}
+
+export interface Compared {
+  readonly source: Sizes
+  readonly variant: Sizes
+  /** For each way to open the variant, in their order. */
+  readonly runs: readonly Comparison[]
+}
+
+type Task = NormalizedTask & { readonly module: EvaluationModule }
+
+/** What is compared, on what. Worker processes run it, as they do in conversions: a crash costs none but them. */
+interface Work {
+  readonly pool: WorkerPool
+  readonly folder: string
+  readonly model: ModelFile
+  readonly inspection: Inspection
+  readonly variant: VerifiedFile & { readonly name: string }
+  readonly data: CalibrationData | null
+  readonly overrides: Overrides
+  readonly task: Task | undefined
+  readonly options: CompareOptions
 }
 
 /**
- * Runs two models on the same inputs and measures how well the second agrees with the first.
- * @param classes outputs that hold class scores along their last axis: the share of rows with the same best class is told
+ * Runs a model and a variant of it on the same samples, as a conversion does, and measures how well they agree: with the
+ * variant of a conversion and its calibration, the numbers are those of its report.
+ * @param source path of the file that is right
+ * @param variant path of the file that is measured
  * @throws OnnxError ONNX_ENGINE_MISSING; ONNX_ENGINE_FAILED where one doesn't run; ONNX_OUTPUTS_DIFFER where names, types
- * or shapes of outputs differ
+ * or shapes of outputs differ, or numbers are lost; those of calibration, evaluation and options
  */
 export async function compareModels(
-  source: ComparedModel,
-  variant: ComparedModel,
-  feeds: readonly Feeds[],
-  engine: EnginePackage['engine'],
-  {
-    root = process.cwd(),
-    classes = [],
-  }: { readonly root?: string; readonly classes?: readonly string[] } = {},
-): Promise<Comparison> {
-  const found = await findEngine(engine, root, source.name)
-  const expected = await runAll(source, feeds, found)
-  const actual = await runAll(variant, feeds, found)
-  const measured = (names: readonly string[] | undefined): Accuracy => {
-    const agreement = new Agreement(new Set(classes))
-    for (const [index, outputs] of expected.entries()) {
-      const wanted = names === undefined ? outputs : pick(outputs, names)
-      const problem = agreement.add(wanted, actual[index] ?? {})
-      if (problem !== undefined) throw errors.outputsDiffer(variant.name, problem)
+  source: string,
+  variant: string,
+  options: CompareOptions,
+): Promise<Compared> {
+  const { root = process.cwd() } = options
+  const names = { source: basename(source), variant: basename(variant) }
+  const normalized = normalizeOptions(
+    {
+      ...(options.calibration !== undefined && { calibration: options.calibration }),
+      ...(options.inputs !== undefined && { calibration: options.inputs }),
+      ...(options.overrides && { inputs: options.overrides }),
+      ...(options.task && { accuracy: options.task }),
+    },
+    names.source,
+  )
+  const data = await hashCalibration(root, normalized.calibration, names.source)
+  const module = await hashEvaluation(root, normalized.task?.evaluate, names.source)
+  const folder = await mkdtemp(join(tmpdir(), 'unplugin-onnx-compare-'))
+  const pool = new WorkerPool({ size: 1 })
+  try {
+    const opened = await open(absolute(root, source), names.source, pool)
+    const other = await open(absolute(root, variant), names.variant, pool)
+    const file = await asOneFile(other.model, folder)
+    const task = normalized.task && module ? { ...normalized.task, module } : undefined
+    const { inputs: overrides } = normalized
+    const work: Work = {
+      pool,
+      folder,
+      ...opened,
+      variant: { ...file, name: names.variant },
+      data,
+      overrides,
+      task,
+      options,
     }
-    return agreement.result()
+    const runs: Comparison[] = []
+    for (const each of options.runs) runs.push(await compareIn(each, work, root))
+    return { source: await sizesOf(opened, pool), variant: await sizesOf(other, pool), runs }
+  } catch (cause) {
+    throw cause instanceof WorkerDied ? errors.workerFailed(names.variant, cause.message) : cause
+  } finally {
+    await pool.close()
+    await rm(folder, { recursive: true, force: true })
   }
-  const accuracy = measured(undefined)
-  const outputs = Object.keys(expected[0] ?? {}).map((name) => ({ name, accuracy: measured([name]) }))
-  return { engine: `${found.name} ${found.version}`, samples: feeds.length, accuracy, outputs }
 }
 
-const pick = (outputs: Feeds, names: readonly string[]): Feeds =>
-  Object.fromEntries(Object.entries(outputs).filter(([name]) => names.includes(name)))
+async function open(path: string, name: string, pool: WorkerPool) {
+  const hashed = await hashModel(path, name)
+  const inspection = await pool.exec('inspect', [{ path, name, sha256: hashed.sha256 }])
+  const model: ModelFile = { ...hashed, name, external: inspection.external }
+  return { model, inspection }
+}
 
-async function runAll({ name, bytes }: ComparedModel, feeds: readonly Feeds[], engine: EnginePackage) {
+type Opened = Awaited<ReturnType<typeof open>>
+
+/** The variant as one file, as conversions have it. */
+async function asOneFile(
+  { path, name, sha256: hash, external }: ModelFile,
+  folder: string,
+): Promise<VerifiedFile> {
+  if (external.length === 0) return { file: relative(folder, path), sha256: hash }
+  const opened = openModelFile(path, name, Number.POSITIVE_INFINITY)
   try {
-    const session = await openModel(engine, bytes)
-    try {
-      const results: Feeds[] = []
-      for (const feed of feeds) results.push(await session.run(feed))
-      return results
-    } finally {
-      await session.close()
-    }
-  } catch (cause) {
-    throw cause instanceof OnnxError ? cause : errors.engineFailed(name, engine.name, cause)
+    const bytes = encodeModel(readModel(opened.bytes, { external: opened.external, name: printable(name) }))
+    await writeFile(join(folder, 'variant'), bytes)
+    return { file: 'variant', sha256: sha256(bytes) }
+  } finally {
+    opened.close()
   }
+}
+
+async function sizesOf({ model: { path, name, bytes, external } }: Opened, pool: WorkerPool): Promise<Sizes> {
+  const files = await hashExternal(path, name, external)
+  return {
+    bytes: files.reduce((sum, file) => sum + file.bytes, bytes),
+    brotliBytes: await pool.exec('compress', [[path, ...files.map((file) => file.path)]]),
+  }
+}
+
+async function compareIn({ engine, session }: ComparedIn, work: Work, root: string): Promise<Comparison> {
+  const { pool, folder, model, inspection, variant, data, overrides, task, options } = work
+  const found = await findEngine(engine, root, model.name)
+  const failed = (name: string, reason: string) => errors.engineFailed(name, found.name, new Error(reason))
+  const steps = (stage: ProgressEvent['stage']) => (event: TaskEvent) => {
+    if (event.kind === 'step')
+      options.onProgress?.(progress(printable(variant.name), stage, undefined, event))
+  }
+  const run =
+    data !== null && options.inputs !== undefined
+      ? await pool.exec(
+          'runSamples',
+          [model, inspection, found, data, overrides, folder],
+          steps('run source'),
+        )
+      : await pool.exec('runSource', [model, inspection, found, data, overrides, folder], steps('run source'))
+  if (!run.ok) throw failed(model.name, run.reason)
+  const { classes } = inspection
+  const verified = await pool.exec('verify', [variant, found, session, classes, run, folder], steps('verify'))
+  if (!verified.ok) {
+    const [, said] = /^it (?:is not loaded by|fails in) \S+: (.*)/s.exec(verified.reason) ?? []
+    throw said === undefined
+      ? errors.outputsDiffer(variant.name, verified.reason)
+      : failed(variant.name, said)
+  }
+  const timed = options.time ? await pool.exec('time', [model, variant, found, session, folder]) : undefined
+  if (timed?.ok === false) throw failed(variant.name, timed.reason)
+  return {
+    engine: `${found.name} ${found.version}`,
+    samples: run.samples,
+    from: options.inputs === undefined ? run.source : 'inputs',
+    accuracy: verified.accuracy,
+    outputs: verified.outputs,
+    ...(timed && { latency: timed.latency }),
+    ...(task && (await scores(work, found, session, task))),
+  }
+}
+
+async function scores(
+  { pool, model, inspection, variant, folder }: Work,
+  engine: EnginePackage,
+  session: SessionOptions | undefined,
+  task: Task,
+): Promise<Pick<Comparison, 'task' | 'taskVerdict'>> {
+  const score = async (file: VerifiedFile | null, name: string) => {
+    const options = file === null ? undefined : session
+    const scored = await pool.exec('evaluate', [
+      model,
+      inspection,
+      file,
+      task.module,
+      engine,
+      options,
+      folder,
+    ])
+    if (!scored.ok) throw errors.engineFailed(name, engine.name, new Error(scored.reason))
+    return scored
+  }
+  const source = await score(null, model.name)
+  const { score: found } = await score(variant, variant.name)
+  const result = { source: source.score, variant: found }
+  return { task: result, taskVerdict: reaches(result, task, source.lowerIsBetter) }
 }

@@ -20,7 +20,14 @@ export {
   type WavCalibration,
 } from './calibration'
 export { readNpz } from './calibration/npz'
-export { type ComparedModel, type Comparison, compareModels } from './compare'
+export {
+  type Compared,
+  type ComparedIn,
+  type CompareOptions,
+  type Comparison,
+  compareModels,
+  type Sizes,
+} from './compare'
 export { type Conversion, type Converter, type ConverterOptions, convert, createConverter } from './converter'
 export type { Evaluate, EvaluatedModel, Score } from './evaluation'
 export { ExternalFiles } from './external'

@@ -7,6 +7,7 @@ import { describe } from './tasks/describe'
 import { emit } from './tasks/engine-problem'
 import { evaluate } from './tasks/evaluate'
 import { inspect } from './tasks/inspect'
+import { runSamples } from './tasks/run-samples'
 import { runSource, type Step } from './tasks/run-source'
 import { search } from './tasks/search'
 import type { Tasks } from './tasks/task'
@@ -34,6 +35,7 @@ const tasks: {
 } = {
   inspect: answering(inspect),
   runSource: answering((...args) => runSource(...args, step)),
+  runSamples: answering((...args) => runSamples(...args, step)),
   write: answering(write),
   search: answering((...args) => search(...args, step)),
   verify: answering((...args) => verify(...args, step)),

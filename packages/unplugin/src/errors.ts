@@ -21,6 +21,23 @@ export const optionWrong = (where: string, path: string, expected: string, value
     cure: 'Correct it in the configuration.',
   })
 
+export const targetUnknown = (variant: string, target: string, known: readonly string[]) =>
+  new OnnxError({
+    code: 'ONNX_OPTION_UNKNOWN',
+    message: `${variant} was not converted for a target "${target}"`,
+    cure:
+      known.length === 0 ? 'There is no manifest.json of it beside it.' : `It was for ${known.join(', ')}.`,
+    model: variant,
+  })
+
+export const maxDropAlone = (model: string) =>
+  new OnnxError({
+    code: 'ONNX_OPTION_INVALID',
+    message: '--max-drop says how much worse a score may be, and nothing gives a score',
+    cure: 'Name a module that scores models: --evaluate ./eval.ts.',
+    model,
+  })
+
 export const configUnreadable = (file: string, cause: unknown) =>
   new OnnxError({
     code: 'ONNX_CONFIG_UNREADABLE',

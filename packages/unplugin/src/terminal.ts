@@ -23,7 +23,9 @@ export type Stream = Pick<NodeJS.WriteStream, 'write'> & {
 
 export function createTerminal(level: LogLevel, stream: Stream = process.stderr): Terminal {
   const rank = ranks[level]
-  const rewrites = stream.isTTY === true && process.env.CI === undefined
+  const rewrites = stream.isTTY === true && !isSet(process.env.CI)
+  const color = pc.isColorSupported && stream.isTTY === true
+  const { yellow } = pc.createColors(color)
   let open = false
   let last = ''
   const begun = new Set<string>()
@@ -50,9 +52,9 @@ export function createTerminal(level: LogLevel, stream: Stream = process.stderr)
     return stage === 'wait' ? text : `${model}: converting`
   }
   return {
-    color: pc.isColorSupported && stream.isTTY === true,
+    color,
     info: (message) => void (rank >= ranks.info && write(message)),
-    warn: (message) => void (rank >= ranks.warn && write(pc.yellow(message))),
+    warn: (message) => void (rank >= ranks.warn && write(yellow(message))),
     progress(event) {
       const line = progressOf(event)
       if (rank < ranks.info || line === undefined || line === last) return
@@ -69,3 +71,7 @@ export function createTerminal(level: LogLevel, stream: Stream = process.stderr)
     },
   }
 }
+
+/** CI=false says that it isn't one. */
+const isSet = (value: string | undefined): boolean =>
+  value !== undefined && !['', '0', 'false'].includes(value)

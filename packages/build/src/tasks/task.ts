@@ -131,6 +131,15 @@ export interface Tasks {
     overrides: Overrides,
     work: string,
   ): SourceRun
+  /** Runs the source on all samples of calibration data. */
+  runSamples(
+    model: ModelFile,
+    inspection: Inspection,
+    engine: EnginePackage,
+    calibration: CalibrationData,
+    overrides: Overrides,
+    work: string,
+  ): SourceRun
   /**
    * Applies a recipe and writes the variant into the work folder.
    * @param engine evaluates constant subgraphs and observes activations

@@ -1,5 +1,5 @@
+import { nearest } from '@unplugin-onnx/core'
 import { InvalidArgumentError } from 'commander'
-import type { Options } from '../options/schema'
 
 /** `a,b` as a list. */
 export const list = (text: string): string[] =>
@@ -11,23 +11,35 @@ export const list = (text: string): string[] =>
 /** Gathers an option that may be given several times. */
 export const collect = (text: string, before: readonly string[] = []): string[] => [...before, ...list(text)]
 
+const presets = ['high', 'balanced', 'small'] as const
 const measures = ['sqnr', 'cosine', 'top1']
 
 /** `high`, `balanced`, `small`, or measures: `sqnr=25,cosine=0.99`. */
-export function accuracy(text: string): NonNullable<Options['accuracy']> {
-  if (text === 'high' || text === 'balanced' || text === 'small') return text
+export function accuracy(text: string): (typeof presets)[number] | Record<string, number> {
+  const preset = presets.find((name) => name === text)
+  if (preset !== undefined) return preset
   const budget: Record<string, number> = {}
   for (const part of list(text)) {
     const [name = '', value = ''] = part.split('=')
     const number = Number(value)
     if (!measures.includes(name) || value === '' || !Number.isFinite(number)) {
+      const near = nearest(name, part.includes('=') ? measures : presets)
       throw new InvalidArgumentError(
-        "It is high, balanced, small, or measures such as 'sqnr=25,cosine=0.99,top1=0.98'.",
+        `It is high, balanced, small, or measures such as 'sqnr=25,cosine=0.99,top1=0.98'.${
+          near === undefined || near === name ? '' : ` Did you mean ${near}?`
+        }`,
       )
     }
     budget[name] = number
   }
   return budget
+}
+
+/** `0.01`, or `0.5%`. */
+export function maxDrop(text: string): number | `${number}%` {
+  if (!/^\d+(\.\d+)?\s*%?$/.test(text.trim()))
+    throw new InvalidArgumentError("It is a number from 0 up, or a share such as '0.5%'.")
+  return text.includes('%') ? `${Number(text.replace('%', ''))}%` : Number(text)
 }
 
 /** `NAME` or `NAME:JSON` as a step of a recipe. */

@@ -1,32 +1,34 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import {
   type Conversion,
   createConverter,
   formatSummary,
   type ModelOptions,
-  readReport,
-  renderReport,
-  reportJson,
+  printable,
   targets,
-  withFileNames,
 } from '@unplugin-onnx/build'
-import type { Manifest } from '@unplugin-onnx/runtime'
 import { Command } from 'commander'
-import { variantName } from '../module/asset-module'
 import { createOptionsReader } from '../options/config-file'
 import { modelOptions } from '../options/model-options'
+import type { Options } from '../options/schema'
 import { createTerminal } from '../terminal'
-import { accuracy, collect } from './arguments'
-import { exitCodes } from './exit'
-import { print } from './report'
+import { accuracy, collect, maxDrop } from './arguments'
+import { accuracyOf, type BudgetFlags } from './budget'
+import { cacheFolder } from './cache'
+import { foldersOf, type Written, write, writeReports } from './convert/write'
+import { type ExitCode, exitCodes } from './exit'
+import { errorJson, print, report } from './report'
 
-interface Flags {
+interface Flags extends BudgetFlags {
   readonly out: string
   readonly target?: string[]
   readonly recipe?: string[]
   readonly calibration?: string
-  readonly accuracy?: NonNullable<ModelOptions['accuracy']>
+  readonly prefer?: NonNullable<ModelOptions['prefer']>
+  readonly effort?: NonNullable<ModelOptions['effort']>
+  readonly strict?: true
+  readonly cacheDir?: string
+  readonly report?: boolean
   readonly json?: true
 }
 
@@ -35,7 +37,7 @@ const recipeNames = [...new Set([...targets.values()].flatMap(({ recipes }) => r
 export const convertCommand = (): Command =>
   new Command('convert')
     .description('make and verify a variant for each target, and write them with a manifest.json')
-    .argument('<model>', 'the .onnx file')
+    .argument('<models...>', 'the .onnx files')
     .requiredOption('-o, --out <dir>', 'folder for the variants, manifest.json and report.html')
     .option(
       '-t, --target <names>',
@@ -48,57 +50,91 @@ export const convertCommand = (): Command =>
       'inputs to measure on: .npz, .npy, a module that yields feeds, or a folder of pictures or WAV files',
     )
     .option('-a, --accuracy <budget>', "high, balanced, small, or measures: 'sqnr=25,cosine=0.99'", accuracy)
-    .option('--json', 'print the manifest as JSON')
+    .option('-e, --evaluate <module>', 'a module that scores models at their task, as part of the budget')
+    .option(
+      '--max-drop <drop>',
+      "how much worse a variant may score: 0.01, or '0.5%' of the source's",
+      maxDrop,
+    )
+    .option('--prefer <what>', 'size, speed or balanced')
+    .option('--effort <level>', 'how long to search for a mix of precisions: fast, default or thorough')
+    .option('--strict', 'fail with 3 where nothing smaller is within the budget')
+    .option('--cache-dir <dir>', 'folder of the cache')
+    .option('--report', 'write report.html and report.json (the default)')
+    .option('--no-report', 'leave the report out')
+    .option('--json', 'print the manifest as JSON, or of several models an array of theirs')
     .action(convert)
 
-async function convert(file: string, flags: Flags): Promise<void> {
+type Outcome = { readonly written: Written; readonly conversion: Conversion } | { readonly error: unknown }
+
+async function convert(named: readonly string[], flags: Flags): Promise<void> {
   const root = process.cwd()
+  const models = [...new Map(named.map((model) => [resolve(root, model), model])).values()]
   const options = await createOptionsReader(root, {})()
-  const configured = modelOptions(options, resolve(root, file), root, 'unknown')
-  const asked: ModelOptions = {
-    ...configured,
-    ...(flags.target && { targets: flags.target }),
-    ...(flags.recipe && { recipes: flags.recipe }),
-    ...(flags.calibration !== undefined && { calibration: flags.calibration }),
-    ...(flags.accuracy !== undefined && { accuracy: flags.accuracy }),
-  }
   const terminal = createTerminal(flags.json ? 'warn' : (options.logLevel ?? 'info'))
   const converter = createConverter({
     root,
-    ...(options.cache?.dir !== undefined && { cacheDir: resolve(root, options.cache.dir) }),
+    cacheDir: await cacheFolder(root, flags.cacheDir),
     logger: terminal,
     onProgress: (event) => terminal.progress(event),
   })
+  const folders = foldersOf(models)
+  let outcomes: Outcome[]
   try {
-    const conversion = await converter.convert(file, asked)
-    terminal.settle()
-    const manifest = await write(file, conversion, flags.out)
-    if (flags.json) print(manifest)
-    else process.stdout.write(`${formatSummary([conversion], { color: terminal.color })}\n`)
-    if (missesBudget(manifest, asked.recipes)) process.exitCode = exitCodes.budgetMissed
+    outcomes = await Promise.all(
+      models.map(async (model, index): Promise<Outcome> => {
+        try {
+          const asked = askedFor(model, root, options, flags)
+          const conversion = await converter.convert(model, asked)
+          const written = await write(model, conversion, flags.out, folders[index] ?? '')
+          return { written: { ...written, missed: missesBudget(written, asked.recipes) }, conversion }
+        } catch (error) {
+          // What is wrong with one model is no reason to leave the others; of one alone it is the command's.
+          if (models.length === 1) throw error
+          return { error }
+        }
+      }),
+    )
   } finally {
     terminal.settle()
     await converter.close()
   }
+  const done = outcomes.flatMap((outcome) => ('written' in outcome ? [outcome] : []))
+  if (flags.report !== false && done.length > 0) await writeReports(done, flags.out)
+  if (flags.json) {
+    const documents = outcomes.map((each) =>
+      'written' in each ? each.written.manifest : errorJson(each.error),
+    )
+    print(models.length === 1 ? documents[0] : documents)
+  } else if (done.length > 0) {
+    const color = terminal.color && process.stdout.isTTY === true
+    const conversions = done.map(({ conversion }) => conversion)
+    process.stdout.write(`${formatSummary(conversions, { color })}\n`)
+  }
+  const codes = outcomes.map((outcome): ExitCode => {
+    if ('error' in outcome) return report(outcome.error, false)
+    return outcome.written.missed === true ? exitCodes.budgetMissed : exitCodes.done
+  })
+  const [worst] = codes.filter((code) => code !== exitCodes.done).sort()
+  if (worst !== undefined) process.exitCode = worst
 }
 
-/** Outside of bundlers the variants are plain .onnx files again, for any ONNX Runtime to open. */
-async function write(source: string, { manifest, dir }: Conversion, out: string): Promise<Manifest> {
-  await mkdir(out, { recursive: true })
-  const nameOf = (file: string) => variantName(source, file).replace(/\.onnxv$/, '.onnx')
-  const variants = manifest.variants.map((variant) => ({ ...variant, file: nameOf(variant.file) }))
-  for (const [index, { file }] of manifest.variants.entries()) {
-    const to = variants[index]
-    if (to) await copyFile(join(dir, file), join(out, to.file))
+function askedFor(model: string, root: string, options: Options, flags: Flags): ModelOptions {
+  const configured = modelOptions(options, resolve(root, model), root, 'unknown')
+  const { target, recipe, calibration, prefer, effort, strict } = flags
+  const budget = accuracyOf(flags, configured.accuracy, printable(model))
+  return {
+    ...configured,
+    ...(target && { targets: target }),
+    ...(recipe && { recipes: recipe }),
+    ...(calibration !== undefined && { calibration }),
+    ...(budget !== undefined && { accuracy: budget }),
+    ...(prefer !== undefined && { prefer }),
+    ...(effort !== undefined && { effort }),
+    ...(strict && { strict }),
   }
-  const written: Manifest = { ...manifest, variants }
-  await writeFile(join(out, 'manifest.json'), `${JSON.stringify(written, null, 2)}\n`)
-  const reports = [withFileNames(await readReport({ manifest, dir }), nameOf)]
-  await writeFile(join(out, 'report.json'), reportJson(reports))
-  await writeFile(join(out, 'report.html'), renderReport(reports))
-  return written
 }
 
 /** None of the recipes that were asked for came through: what was written is the source. */
-const missesBudget = ({ variants }: Manifest, recipes: readonly string[] | undefined): boolean =>
-  recipes !== undefined && variants.some(({ recipe }) => !recipes.includes(recipe))
+const missesBudget = ({ manifest }: Written, recipes: readonly string[] | undefined): boolean =>
+  recipes !== undefined && manifest.variants.some(({ recipe }) => !recipes.includes(recipe))

@@ -47,6 +47,10 @@ export async function saveModel(model: Model, file: string): Promise<number> {
   return saveWhole(chunks, file)
 }
 
+/** Writes a text; the file is whole, or it isn't there. */
+export const saveText = (text: string, file: string): Promise<number> =>
+  saveWhole([new TextEncoder().encode(text)], file)
+
 async function writeChunk(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < chunk.byteLength; ) {
     const { bytesWritten } = await handle.write(chunk, done, chunk.byteLength - done, position + done)

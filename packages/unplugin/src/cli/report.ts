@@ -16,22 +16,30 @@ const usageCodes: ReadonlySet<string> = new Set([
  * @returns the exit code that it deserves
  */
 export function report(error: unknown, json: boolean): ExitCode {
-  const message = error instanceof Error ? error.message : String(error)
-  if (!(error instanceof OnnxError)) {
-    if (json) print({ error: { message } })
-    else
-      process.stderr.write(
-        `${pc.red('error')} ${error instanceof Error ? (error.stack ?? message) : message}\n`,
-      )
-    return exitCodes.failed
-  }
+  if (json) print(errorJson(error))
+  else process.stderr.write(errorText(error))
+  if (!(error instanceof OnnxError)) return exitCodes.failed
+  if (error.code === 'ONNX_BUDGET_MISSED') return exitCodes.budgetMissed
+  return usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed
+}
+
+/** An error as data. */
+export function errorJson(error: unknown): { readonly error: object } {
+  if (!(error instanceof OnnxError))
+    return { error: { message: error instanceof Error ? error.message : String(error) } }
   const { code, problem, cure, model, node, tensor } = error
-  if (json) print({ error: { code, message: problem, cure, model, node, tensor } })
-  else {
-    const subject = model === undefined || problem.includes(model) ? problem : `${model}: ${problem}`
-    process.stderr.write(`${pc.red('error')} ${subject}\n${cure}\n(${code})\n`)
+  return { error: { code, message: problem, cure, model, node, tensor } }
+}
+
+function errorText(error: unknown): string {
+  const { red } = pc.createColors(pc.isColorSupported && process.stderr.isTTY === true)
+  if (!(error instanceof OnnxError)) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    return `${red('error')} ${text}\n`
   }
-  return usageCodes.has(code) ? exitCodes.usage : exitCodes.failed
+  const { code, problem, cure, model } = error
+  const subject = model === undefined || problem.includes(model) ? problem : `${model}: ${problem}`
+  return `${red('error')} ${subject}\n${cure}\n(${code})\n`
 }
 
 /** One JSON document on stdout. bigint has no JSON form and becomes a string. */

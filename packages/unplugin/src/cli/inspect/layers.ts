@@ -1,4 +1,4 @@
-import type { Graph, Model, Node, Tensor } from '@unplugin-onnx/core'
+import type { Graph, Model, Node, Tensor, Use } from '@unplugin-onnx/core'
 
 /** What one node holds in constants. */
 export interface LayerSize {
@@ -90,21 +90,24 @@ function* constantsOf(model: Model): Generator<Constant> {
 function* constantsIn(graph: Graph): Generator<Constant> {
   for (const value of graph.initializers()) {
     if (value.initializer)
-      yield { tensor: value.initializer, name: value.name, reader: readerOf(value.uses[0]?.node) }
+      yield { tensor: value.initializer, name: value.name, reader: readerOf(value.uses[0]) }
   }
   for (const node of graph.nodes) {
     const tensor = node.opType === 'Constant' && node.domain === '' ? node.tensor('value') : undefined
     const [output] = node.outputs
-    if (tensor) yield { tensor, name: output?.name ?? node.label, reader: readerOf(output?.uses[0]?.node) }
+    if (tensor) yield { tensor, name: output?.name ?? node.label, reader: readerOf(output?.uses[0]) }
   }
 }
 
-function readerOf(first: Node | undefined): Node | undefined {
-  let node = first
-  for (let step = 0; step < 8 && node !== undefined && carriers.has(node.opType); step++) {
-    const next: Node | undefined = node.outputs[0]?.uses[0]?.node
+/** Who computes with a constant: what is only passed on is looked behind, but shapes and axes end where they are read. */
+function readerOf(first: Use | undefined): Node | undefined {
+  let use = first
+  for (let step = 0; step < 8 && use !== undefined; step++) {
+    const { node, index } = use
+    const carried = index === 0 || /^(Dequantize|Quantize)Linear$/.test(node.opType)
+    const next: Use | undefined = carriers.has(node.opType) && carried ? node.outputs[0]?.uses[0] : undefined
     if (next === undefined) break
-    node = next
+    use = next
   }
-  return node
+  return use?.node
 }
