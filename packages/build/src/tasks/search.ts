@@ -36,7 +36,7 @@ interface Ranked {
 /**
  * Finds weights that have to stay above the bits of a mix for it to be within the budget, at little cost in bytes. How loud
  * weights are is measured at the model's outputs, by bisection: all at once, then the louder group in two halves, and so
- * on, so that a few loud layers among hundreds take a few dozen runs. Then, by bisection again, as many groups as the budget
+ * on, so that a few loud layers among hundreds take a few dozen runs. Then, by bisection again, as many weights as the budget
  * allows go to the mix's bits, the quietest for their bytes first. Every mix is measured, because noises do not add up:
  * roundings of one layer may make good those of another, and where scores nearly tie a little noise tips them.
  */
@@ -131,46 +131,52 @@ export async function search(
     // The quietest for their bytes come first: they get what the budget allows.
     ranked.sort((a, b) => a.noise / bytesOf(a.group) - b.noise / bytesOf(b.group))
 
-    const fits = (quantized: readonly Ranked[]): Promise<boolean> =>
-      withSession(inOrder(all, quantized), async (session) => {
-        const agreement = new Agreement(new Set(classes))
-        for (const index of [...worst]) {
-          const { feeds, outputs } = loadSample(work, engine.engine, index)
-          const problem = agreement.add(outputs, await session.run(feeds, Object.keys(outputs)))
-          const { top1: _, ...soFar } = agreement.result()
-          if (problem === undefined && judge(soFar, budget).within) continue
-          // Where one sample fails, one is enough: it is the first from then on.
-          worst.unshift(...worst.splice(worst.indexOf(index), 1))
-          return false
-        }
-        return judge(agreement.result(), budget).within
-      })
-    let quantized: readonly Ranked[] = []
-    const pending: (readonly Ranked[])[] = [ranked]
-    for (let chunk = pending.shift(); chunk !== undefined && left() > 0; chunk = pending.shift()) {
+    const fits = (quantized: ReadonlySet<Weight>): Promise<boolean> =>
+      withSession(
+        all.filter((weight) => quantized.has(weight)),
+        async (session) => {
+          const agreement = new Agreement(new Set(classes))
+          for (const index of [...worst]) {
+            const { feeds, outputs } = loadSample(work, engine.engine, index)
+            const problem = agreement.add(outputs, await session.run(feeds, Object.keys(outputs)))
+            const { top1: _, ...soFar } = agreement.result()
+            if (problem === undefined && judge(soFar, budget).within) continue
+            // Where one sample fails, one is enough: it is the first from then on.
+            worst.unshift(...worst.splice(worst.indexOf(index), 1))
+            return false
+          }
+          return judge(agreement.result(), budget).within
+        },
+      )
+    let quantized: ReadonlySet<Weight> = new Set()
+    const put = async (chunk: Group): Promise<boolean> => {
+      const more = new Set([...quantized, ...chunk])
       // All of them at once is what missed the budget, or there would be no search.
-      const whole = chunk.length === ranked.length
-      if (!whole && (await fits([...quantized, ...chunk]))) quantized = [...quantized, ...chunk]
-      else if (chunk.length > 1) pending.unshift(...halves(chunk, ({ group }) => bytesOf(group)))
+      if (more.size === all.length || !(await fits(more))) return false
+      quantized = more
+      return true
     }
+    const pending: Group[] = [ranked.flatMap(({ group }) => group)]
+    for (let chunk = pending.shift(); chunk !== undefined && left() > 0; chunk = pending.shift())
+      if (!(await put(chunk)) && canHalve(chunk, total))
+        pending.unshift(...halves(chunk, ({ bytes }) => bytes))
     // What tipped a sample over may not do so any more, now that others have changed: the largest are worth another try.
     for (let gained = true; gained && left() > 0; ) {
       gained = false
-      const kept = ranked.filter((each) => !quantized.includes(each))
-      for (const each of kept.sort((a, b) => bytesOf(b.group) - bytesOf(a.group))) {
-        if (left() <= 0 || bytesOf(each.group) < tinyShare * total) break
-        if (!(await fits([...quantized, each]))) continue
-        quantized = [...quantized, each]
-        gained = true
+      const kept = all.filter((weight) => !quantized.has(weight) && weight.bytes >= tinyShare * total)
+      for (const weight of kept.sort((a, b) => b.bytes - a.bytes)) {
+        if (left() <= 0) break
+        if (await put([weight])) gained = true
       }
     }
-    if (bytesOf(quantized.flatMap(({ group }) => group)) < leastShare * total) {
+    if (bytesOf([...quantized]) < leastShare * total) {
       const reason = `no mix with ${bits} bits for more than a few of the weights is within the budget`
       return { ok: false, reason, loudness }
     }
-    const needed = ranked.filter((each) => !quantized.includes(each))
-    const keep = needed.flatMap(({ group, noise }) =>
-      group.map(({ name }) => ({ node: name, reason: reasonOf(group, noise, bits, above.precision) })),
+    const keep = ranked.flatMap(({ group, noise }) =>
+      group
+        .filter((weight) => !quantized.has(weight))
+        .map(({ name }) => ({ node: name, reason: reasonOf(group, noise, bits, above.precision) })),
     )
     return { ok: true, keep, loudness }
   } catch (cause) {
@@ -188,12 +194,6 @@ const canHalve = (group: Group, total: number): boolean =>
  */
 const typical = (noises: readonly number[]): number =>
   Math.exp(noises.reduce((sum, noise) => sum + Math.log(Math.max(noise, 1e-20)), 0) / noises.length)
-
-/** The weights of these groups, as they follow each other in the graph. */
-function inOrder(all: Group, groups: readonly Ranked[]): Group {
-  const names = new Set(groups.flatMap(({ group }) => group.map(({ name }) => name)))
-  return all.filter(({ name }) => names.has(name))
-}
 
 /** Small inputs run fast, so each group is measured on more of them: one to eight samples. */
 function samplesFor(work: string, engine: EnginePackage): number {
