@@ -21,7 +21,12 @@ export type Stream = Pick<NodeJS.WriteStream, 'write'> & {
   readonly columns?: number
 }
 
-export function createTerminal(level: LogLevel, stream: Stream = process.stderr): Terminal {
+/** @param work what a log says that is done with a model */
+export function createTerminal(
+  level: LogLevel,
+  stream: Stream = process.stderr,
+  work = 'converting',
+): Terminal {
   const rank = ranks[level]
   const rewrites = stream.isTTY === true && !isSet(process.env.CI)
   const color = pc.isColorSupported && stream.isTTY === true
@@ -49,7 +54,7 @@ export function createTerminal(level: LogLevel, stream: Stream = process.stderr)
       return undefined
     }
     begun.add(`${model} ${stage === 'wait'}`)
-    return stage === 'wait' ? text : `${model}: converting`
+    return stage === 'wait' ? text : `${model}: ${work}`
   }
   return {
     color,

@@ -58,6 +58,23 @@ it('writes plain lines in CI, even to a terminal', () => {
   expect(to.written).toEqual(['det.onnx: converting\n'])
 })
 
+it('takes CI=false for what it says', () => {
+  vi.stubEnv('CI', 'false')
+  const to = stream(true)
+  createTerminal('info', to).progress(event('convert'))
+  expect(to.written).toEqual(['int8 of det.onnx: convert'])
+})
+
+it.each([true, false])('colours nothing in a log: terminal %s', (isTTY) => {
+  vi.stubEnv('CI', 'true')
+  const to = stream(isTTY)
+  const terminal = createTerminal('info', to)
+  terminal.warn('careful')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin so.
+  expect(/\u001b\[/.test(to.written.join(''))).toBe(terminal.color)
+  expect(isTTY || !terminal.color).toBe(true)
+})
+
 it('cuts a progress line to the width of the terminal, so that it can be rewritten', () => {
   const to = stream(true)
   createTerminal('info', to).progress({ ...event('convert'), text: 'x'.repeat(100) })

@@ -76,7 +76,11 @@ async function compare(source: string, variant: string, flags: Flags): Promise<v
   const root = process.cwd()
   const options = await createOptionsReader(root, {})()
   const configured = modelOptions(options, resolve(root, source), root, 'unknown')
-  const terminal = createTerminal(flags.json ? 'warn' : (options.logLevel ?? 'info'))
+  const terminal = createTerminal(
+    flags.json ? 'warn' : (options.logLevel ?? 'info'),
+    process.stderr,
+    'comparing',
+  )
   const written = await writtenBeside(resolve(root, variant), flags.target)
   const ways = waysOf(written?.ways, flags.engine)
   const calibration = flags.inputs === undefined ? (flags.calibration ?? configured.calibration) : undefined
