@@ -99,5 +99,13 @@ defineTarget({
 defineTarget({ name: 'wasm', provider: 'wasm', engine: 'wasm', operators: wasm, recipes: withIntegers })
 defineTarget({ name: 'webnn', provider: 'webnn', engine: 'wasm', operators: webnn, recipes })
 defineTarget({ name: 'node', provider: 'cpu', engine: 'node', operators: cpu, recipes: withIntegers })
-// For ONNX Runtime in any language, which opens a file and nothing else.
-defineTarget({ name: 'portable', provider: 'cpu', engine: 'node', operators: cpu, recipes, standalone: true })
+// For ONNX Runtime in any language, which opens a file and nothing else. Integers of 4 bits need version 1.19; these run from
+// 1.17 on, where the source does.
+defineTarget({
+  name: 'portable',
+  provider: 'cpu',
+  engine: 'node',
+  operators: cpu,
+  recipes: recipes.filter((recipe) => !recipe.startsWith('int4')),
+  standalone: true,
+})

@@ -4,6 +4,7 @@ import type { Placement } from '../placement'
 import { requireFinite } from './finite'
 import type { WeightOptions } from './options'
 import { Parts } from './parts'
+import { isPassedOn } from './passed-on'
 import type { Plan } from './plan'
 import type { Scratch } from './scratch'
 
@@ -30,10 +31,15 @@ export function storeInt8({ value, tensor, int8 }: Plan, placement: Placement, s
       ? Tensor.lazy('float32', dims, () => parts.scaleBytes())
       : Tensor.fromBytes('float32', dims, new Uint8Array(int8.scales.buffer))
   const scale = graph.addInitializer(graph.uniqueName(`${name}_scale`), scaleTensor)
+  const inputs = [value, scale]
+  if (isPassedOn(uses)) {
+    const zeros = Tensor.fromBytes('int8', dims, new Uint8Array(layout.channels))
+    inputs.push(graph.addInitializer(graph.uniqueName(`${name}_zero_point`), zeros))
+  }
   const [output] = graph.addNode(
     {
       opType: 'DequantizeLinear',
-      inputs: [value, scale],
+      inputs,
       outputs: [graph.uniqueName(`${name}_dequantized`)],
       attributes: axis === undefined ? {} : { axis: { type: 'int', value: axis } },
     },

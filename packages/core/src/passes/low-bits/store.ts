@@ -6,6 +6,7 @@ import { cutRows, type RowOrder, tensorBytes } from '../../kernels/row-order'
 import type { Placement } from '../placement'
 import type { DequantizeForm, Form, NBitsForm } from './form'
 import { Parts } from './parts'
+import { isPassedOn } from './passed-on'
 
 /**
  * Puts the integers in the weight's place, and what gives the weights back between it and its readers.
@@ -147,6 +148,10 @@ function storeDequantized(
     const zeros = Tensor.lazy(dataType, scaleDims, () =>
       tensorBytes({ bytes: parts.zeroPoints(), pitch, bits }, zeroOrder, width, 0),
     )
+    inputs.push(graph.addInitializer(graph.uniqueName(`${name}_zero_point`), zeros))
+  } else if (isPassedOn(uses)) {
+    const count = scaleDims.reduce((product, dim) => product * dim, 1)
+    const zeros = Tensor.fromBytes(dataType, scaleDims, new Uint8Array(Math.ceil((count * width) / 8)))
     inputs.push(graph.addInitializer(graph.uniqueName(`${name}_zero_point`), zeros))
   }
   const attributes: Record<string, AttributeValue> = {}
