@@ -10,6 +10,9 @@ const root = resolve(import.meta.dirname, '..')
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')
 const docs = readdirSync(join(root, 'docs')).filter((file) => file.endsWith('.md'))
 
+/** A file that is shown whole. It compiles where it lies, by the example's own `typecheck`. */
+const quoted = /\x3c!-- file: (\S+) -->\n```ts\n\/\/ (\S+)\n([\s\S]*?)```/g
+
 const sources = readdirSync(join(root, 'packages')).flatMap((name) => {
   const src = join(root, 'packages', name, 'src')
   return readdirSync(src, { recursive: true, encoding: 'utf8' })
@@ -92,6 +95,26 @@ describe('links', () => {
   )
 })
 
+describe('quoted files', () => {
+  const quotes = docs.flatMap((doc) =>
+    [...read(`docs/${doc}`).matchAll(quoted)].map(([, file = '', name = '', body = '']) => ({
+      doc,
+      file: join('docs', file),
+      name,
+      body,
+    })),
+  )
+
+  it.each(quotes)('$file reads as $doc has it', ({ file, name, body }) => {
+    expect(file.split(/[\\/]/).at(-1)).toBe(name)
+    expect(body).toBe(read(file))
+  })
+
+  it('are those of the recipes', () => {
+    expect(quotes.filter(({ doc }) => doc === 'recipes.md').length).toBeGreaterThan(10)
+  })
+})
+
 describe('snippets', () => {
   // Inside test/, so that packages resolve as they do for a user.
   const folder = join(import.meta.dirname, 'node_modules/.snippets')
@@ -100,7 +123,9 @@ describe('snippets', () => {
   it.each(docs)('of %s compile', (file) => {
     rmSync(folder, { recursive: true, force: true })
     const names: string[] = []
-    for (const [, body = ''] of read(`docs/${file}`).matchAll(/```ts\n([\s\S]*?)```/g)) {
+    for (const [, body = ''] of read(`docs/${file}`)
+      .replace(quoted, '')
+      .matchAll(/```ts\n([\s\S]*?)```/g)) {
       const named = /^\/\/ (\S+\.ts)\n/.exec(body)?.[1] ?? 'snippet.ts'
       const path = join(folder, String(names.length), named)
       mkdirSync(dirname(path), { recursive: true })

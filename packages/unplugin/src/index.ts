@@ -8,6 +8,7 @@ export {
   type ModelOptions,
   type OperatorRule,
   type OperatorTable,
+  readNpz,
   type Score,
   type Target,
   wasmOperators,

@@ -1,0 +1,3 @@
+import { accuracyOn } from '../accuracy'
+
+export default accuracyOn(new URL('./labelled.npz', import.meta.url))
