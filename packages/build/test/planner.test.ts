@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Conversion, type Converter, createConverter, type ModelOptions } from '../src/index'
 import { reaches } from '../src/planner/score'
+import { runsFor } from '../src/planner/workshop'
 import type { ReportData } from '../src/report/data'
 import { bytesOf, halves } from '../src/tasks/weight-groups'
 import { fixtures, packageRoot, temporaryFolder } from './models'
@@ -249,6 +250,16 @@ describe('the report', () => {
     expect(report.layers.some(({ activations }) => activations !== undefined)).toBe(true)
     expect(report.layers.some(({ noise }) => noise !== undefined)).toBe(true)
     expect(basename(manifest.source.file)).toBe('digits_mobile.onnx')
+  })
+})
+
+describe('a search', () => {
+  it('runs fewer variants of larger models, and none of very large ones or without effort', () => {
+    expect(runsFor('default', 1e6)).toBe(80)
+    expect(runsFor('default', 4e7)).toBe(40)
+    expect(runsFor('default', 1e9)).toBe(0)
+    expect(runsFor('thorough', 5e8)).toBe(12)
+    expect(runsFor('fast', 1e6)).toBe(0)
   })
 })
 

@@ -32,7 +32,17 @@ export type Place = Target & { readonly requires: readonly DeviceFeature[] }
 export type WrittenFile = Extract<Written, { ok: true }>
 
 /** Variants that a search for a mix of precisions may make and run: bounded by count, so that every machine finds the same. */
-export const searchRuns: Readonly<Record<Effort, number>> = { fast: 0, default: 80, thorough: 300 }
+const searchRuns: Readonly<Record<Effort, number>> = { fast: 0, default: 80, thorough: 300 }
+/** Models up to these bytes get all runs; larger ones take longer for each, and get fewer in proportion. */
+const quickBytes = 2e7
+/** With fewer runs nothing is found. */
+const leastRuns = 8
+
+/** How many variants may be run to find a mix; 0: there is no search. */
+export function runsFor(effort: Effort, bytes: number): number {
+  const runs = Math.round(searchRuns[effort] * Math.min(1, quickBytes / bytes))
+  return runs < leastRuns ? 0 : runs
+}
 
 /**
  * What a conversion makes and measures, each thing once however many targets ask for it. Worker processes do the work, and
@@ -111,13 +121,13 @@ export class Workshop {
     session: SessionOptions | undefined,
     budget: Partial<Budget>,
   ): Promise<Written> {
-    const { model, options, work } = this.job
+    const { model, options, totalBytes, work } = this.job
     const key = `${name} ${engine} ${JSON.stringify(session)} ${JSON.stringify(budget)}`
     return this.#written.join(key, async () => {
       const run = await this.sourceRun(engine)
       if (!run.ok) return run
-      const runs = searchRuns[options.effort]
-      if (runs === 0) return { ok: false, reason: 'finding a mix takes time: effort is fast' }
+      const runs = runsFor(options.effort, totalBytes)
+      if (runs === 0) return { ok: false, reason: `finding a mix takes long: effort is ${options.effort}` }
       const { classes } = this.inspection
       const found = await this.#searches.join(key, async () => {
         this.#report('search', name)
