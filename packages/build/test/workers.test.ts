@@ -112,9 +112,9 @@ describe('worker processes', () => {
     const texts: string[] = []
     const converter = converterWith({ onProgress: ({ text }) => void texts.push(text) })
     await converter.convert(model, { targets: ['wasm'], calibration: join(fixtures, 'digits_cnn.npz') })
-    expect(texts).toContain('digits_cnn.onnx: running the source 16/16')
+    expect(texts).toContain('digits_cnn.onnx: running the source 32/32')
     expect(texts).toContain('int8 of digits_cnn.onnx: converting')
-    expect(texts).toContain('int8 of digits_cnn.onnx: verifying 3/16')
+    expect(texts).toContain('int8 of digits_cnn.onnx: verifying 3/32')
     expect(texts.at(-1)).toBe('digits_cnn.onnx: done')
   })
 })
