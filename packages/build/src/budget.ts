@@ -26,7 +26,8 @@ export type Verdict = { readonly within: true } | { readonly within: false; read
 /** Holds a measurement against a budget; a miss says by how much. What wasn't measured can't be missed. */
 export function judge(accuracy: Accuracy, budget: Partial<Budget>): Verdict {
   const misses: string[] = []
-  if (budget.sqnr !== undefined && accuracy.sqnr < budget.sqnr) {
+  // 200 dB stands for no difference at all.
+  if (budget.sqnr !== undefined && accuracy.sqnr < Math.min(budget.sqnr, 200)) {
     const by = (budget.sqnr - accuracy.sqnr).toFixed(1)
     misses.push(`${accuracy.sqnr.toFixed(1)} dB is ${by} dB short of ${budget.sqnr} dB`)
   }

@@ -155,13 +155,20 @@ function budgetOf(
   for (const key of budgetNames) {
     const value = accuracy[key]
     if (value === undefined) continue
-    if (typeof value !== 'number' || !Number.isFinite(value)) {
-      const cure = 'sqnr is in dB; cosine and top1 are at most 1.'
+    const cure = 'sqnr is in dB, from 0 up; cosine and top1 are from 0 to 1.'
+    if (typeof value !== 'number' || !Number.isFinite(value))
       throw errors.invalidOption(model, `accuracy.${key}`, 'is not a number', cure)
-    }
+    if (value < 0 || (key !== 'sqnr' && value > 1))
+      throw errors.invalidOption(model, `accuracy.${key}`, `can't be ${value}`, cure)
     budget[key] = value
   }
   const task = taskOf(accuracy, model)
+  if (task === undefined && Object.keys(budget).length === 0) {
+    const alone =
+      accuracy.maxDrop === undefined ? 'asks for nothing' : 'has a maxDrop and nothing that scores'
+    const cure = "Give it sqnr, cosine, top1 or evaluate, or leave it out for 'balanced'."
+    throw errors.invalidOption(model, 'accuracy', alone, cure)
+  }
   return { budget, ...(task && { task }) }
 }
 

@@ -58,6 +58,10 @@ describe('agreement of a variant with its source', () => {
 })
 
 describe('budget', () => {
+  it('is met by what differs in nothing, however much it asks', () => {
+    expect(judge({ sqnr: 200, cosine: 1, maxError: 0 }, { sqnr: 300 })).toEqual({ within: true })
+  })
+
   const { balanced } = budgets
   it('says by how much it is missed', () => {
     expect(judge({ sqnr: 18.31, cosine: 0.999, maxError: 1 }, balanced)).toEqual({
@@ -89,6 +93,16 @@ describe('options', () => {
       strict: false,
       inputs: {},
     })
+  })
+
+  it('refuse a budget that asks for nothing, and numbers that no measure takes', () => {
+    const bad = (accuracy: object) => () => normalizeOptions({ accuracy }, 'm')
+    expect(bad({})).toThrow('accuracy asks for nothing')
+    expect(bad({ maxDrop: '1%' })).toThrow('accuracy has a maxDrop and nothing that scores')
+    expect(bad({ top1: 97 })).toThrow("accuracy.top1 can't be 97")
+    expect(bad({ cosine: 2 })).toThrow("accuracy.cosine can't be 2")
+    expect(bad({ sqnr: -5 })).toThrow("accuracy.sqnr can't be -5")
+    expect(bad({ evaluate: './eval.ts', maxDrop: -1 })).toThrow('neither a number from 0 up nor a share')
   })
 
   it('name the nearest key, target, preset and recipe', () => {

@@ -136,6 +136,21 @@ describe('a budget that nothing smaller meets', () => {
   })
 })
 
+describe('options that do not go with the model', () => {
+  it.each([
+    [
+      'a share of best classes where no output ranks any',
+      { accuracy: { top1: 0.9 } },
+      'no output holds class',
+    ],
+    ['an input that it has not', { inputs: { y: [1, 10] } }, "There is no input 'y'"],
+    ['a shape that its own rules out', { inputs: { x: [1, 11] } }, 'the model wants'],
+  ])('are an error: %s', async (_, options, message) => {
+    const tabular = join(fixtures, 'diabetes_mlp.onnx')
+    await expect(converter.convert(tabular, { targets: ['wasm'], ...options })).rejects.toThrow(message)
+  })
+})
+
 describe('what is preferred', () => {
   it('is the smallest, or the fastest that is not slower than the source', async () => {
     const small = await convert(digits, { prefer: 'size' })

@@ -249,7 +249,7 @@ async function passOn(
   if (!winner.ok) throw new Error(winner.reason)
   const reason = run.ok
     ? 'No recipe makes it smaller within the budget: the source is passed on as it is.'
-    : `Nothing could be verified, so the source is passed on as it is: ${run.reason}.`
+    : sentence(`nothing could be verified, so the source is passed on as it is: ${run.reason}`)
   const tried = candidates.map((each) => triedOf(each, false, each.reason ?? 'It was not needed.'))
   const itself: Tried = {
     recipe: sourceRecipe,

@@ -5,6 +5,7 @@ import type { WorkerPool } from '../pool'
 import type { ReportData } from '../report/data'
 import { isLossless } from '../special-recipes'
 import type { Inspection } from '../tasks/task'
+import { checkOptions } from './check-options'
 import { type Choice, choose } from './choose'
 import type { Job } from './job'
 import { manifestOf } from './manifest'
@@ -26,6 +27,7 @@ export async function plan(
   pool: WorkerPool,
   report: Report,
 ): Promise<Planned> {
+  checkOptions(job, inspection)
   const workshop = new Workshop(job, inspection, pool, report)
   const { prefer } = job.options
   const all = await Promise.all(workshop.places.map((place) => choose(place, workshop)))

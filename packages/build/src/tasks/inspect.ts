@@ -108,7 +108,7 @@ function holdsClassScores(output: Value): boolean {
   let node = output.producer
   for (let step = 0; node !== undefined && step < 16; step++) {
     const { opType } = node
-    if (opType === 'Softmax' || opType === 'LogSoftmax') return true
+    if (opType === 'Softmax' || opType === 'LogSoftmax' || isSoftmax(node)) return true
     if (opType === 'Gemm' || opType === 'MatMul') return hasConstantOperand(node)
     if (opType === 'Add') {
       const dense: Node | undefined = node.inputs.find(
@@ -120,6 +120,17 @@ function holdsClassScores(output: Value): boolean {
     node = node.inputs[0]?.producer
   }
   return false
+}
+
+/** exp(x) / sum(exp(x)), as tf2onnx writes it. */
+function isSoftmax({ opType, inputs: [top, bottom] }: Node): boolean {
+  const sum = bottom?.producer
+  return (
+    opType === 'Div' &&
+    top?.producer?.opType === 'Exp' &&
+    sum?.opType === 'ReduceSum' &&
+    sum.inputs[0] === top
+  )
 }
 
 const hasConstantOperand = (node: Node): boolean =>

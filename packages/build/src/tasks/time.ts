@@ -11,6 +11,8 @@ import type { Attempt, ModelFile, VerifiedFile } from './task'
 
 /** Pairs of runs: enough for a steady median, few where one takes long. */
 const pairs = { least: 7, most: 301, milliseconds: 500 }
+/** What seems slower than this is timed for longer, before anything is decided by it. */
+const doubtful = { ratio: 1.1, least: 31, milliseconds: 3_000 }
 
 /**
  * Times a variant beside its source in one process, run by run by turns, so that whatever else the machine does slows both.
@@ -40,10 +42,9 @@ export async function time(
     const milliseconds: number[] = []
     const ratios: number[] = []
     const begin = performance.now()
-    while (
-      ratios.length < pairs.least ||
-      (ratios.length < pairs.most && performance.now() - begin < pairs.milliseconds)
-    ) {
+    const enough = ({ least, milliseconds: most }: { least: number; milliseconds: number }) =>
+      ratios.length >= least && (ratios.length >= pairs.most || performance.now() - begin >= most)
+    while (!enough(pairs) || (median(ratios) > doubtful.ratio && !enough(doubtful))) {
       const first = ratios.length % 2 === 0 ? await taken(source) : await taken(variant)
       const second = ratios.length % 2 === 0 ? await taken(variant) : await taken(source)
       const [theirs, ours] = ratios.length % 2 === 0 ? [first, second] : [second, first]
