@@ -32,7 +32,7 @@ export type Place = Target & { readonly requires: readonly DeviceFeature[] }
 export type WrittenFile = Extract<Written, { ok: true }>
 
 /** Variants that a search for a mix of precisions may make and run: bounded by count, so that every machine finds the same. */
-const searchRuns: Readonly<Record<Effort, number>> = { fast: 0, default: 80, thorough: 300 }
+const searchRuns: Readonly<Record<Effort, number>> = { fast: 0, default: 48, thorough: 300 }
 /** Models up to these bytes get all runs; larger ones take longer for each, and get fewer in proportion. */
 const quickBytes = 2e7
 /** With fewer runs nothing is found. */

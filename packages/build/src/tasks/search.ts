@@ -57,7 +57,7 @@ export async function search(
   const external = new ExternalFiles(model.path, model.name)
   try {
     const source = readBytes(model.path)
-    const context = passContext(async () => engine, model.name)
+    const context = { ...passContext(async () => engine, model.name), remembered: new Map() }
     const variant = async (keep: readonly string[]): Promise<Model> => {
       const parsed = readModel(source, { external: external.reader, name: printable(model.name) })
       await applyRecipe(parsed, mix, keep, context)

@@ -70,6 +70,11 @@ export interface PassContext {
    * written, and then all is to be done once more without this. So each weight is read once.
    */
   readonly weightsAreFinite?: boolean
+  /**
+   * What was worked out of weights, by name and options, for the next time that passes run on the same source: a caller that
+   * makes many variants hands in one map for all of them.
+   */
+  readonly remembered?: Map<string, unknown>
 }
 
 /** What an option takes, where its type and `choices` don't say it. */

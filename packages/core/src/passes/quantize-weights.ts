@@ -5,7 +5,7 @@ import { decibels, noisiest, type Plan, plansFor } from './low-bits/plan'
 import { gridsOf, type Prepared, rounded } from './low-bits/prepared'
 import { Scratch } from './low-bits/scratch'
 import { store } from './low-bits/store'
-import { between, definePass, needsCalibration, type Skipped } from './pass'
+import { between, definePass, needsCalibration, type PassContext, type Skipped } from './pass'
 import { Placement } from './placement'
 
 /**
@@ -98,7 +98,7 @@ export const quantizeWeights = definePass({
       const plan = { ...chosenPlan, tensor }
       if (isPlainInt8(weightOptions)) storeInt8(plan, placement, scratch)
       else {
-        const ready = prepared.get(chosenPlan) ?? gridsOf(plan, weightOptions)
+        const ready = prepared.get(chosenPlan) ?? remember(context, plan, weightOptions)
         store(
           plan.value,
           plan.form,
@@ -111,3 +111,14 @@ export const quantizeWeights = definePass({
     return { changed: chosen.length, skipped }
   },
 })
+
+/** Scales depend on the weight and on these options alone, whatever else is kept or changed. */
+function remember({ remembered }: PassContext, plan: Plan, options: WeightOptions): Prepared {
+  const { method, scale, symmetric } = options
+  const key = JSON.stringify([plan.value.name, plan.form.layout, plan.form.order, method, scale, symmetric])
+  const known = remembered?.get(key) as Prepared | undefined
+  if (known !== undefined) return known
+  const found = gridsOf(plan, options)
+  remembered?.set(key, found)
+  return found
+}
