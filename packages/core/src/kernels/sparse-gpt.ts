@@ -74,30 +74,49 @@ export function settle(
   rounds: number,
 ): void {
   const count = rows.length / n
-  const gradient = new Float64Array(n)
-  for (let row = 0; row < count; row++) {
-    const at = row * n
-    gradient.fill(0)
+  // A few rows at once: each row of the Hessian is read once for all of them.
+  const TOGETHER = 8
+  const gradients = new Float64Array(TOGETHER * n)
+  for (let top = 0; top < count; top += TOGETHER) {
+    const many = Math.min(TOGETHER, count - top)
+    gradients.fill(0)
     for (let k = 0; k < n; k++) {
-      const difference = (target[at + k] as number) - (rows[at + k] as number)
-      if (difference === 0) continue
-      for (let j = 0; j < n; j++)
-        gradient[j] = (gradient[j] as number) + difference * (hessian[k * n + j] as number)
-    }
-    let first = 0
-    for (let round = 0; round < rounds; round++) {
-      let gain = 0
-      for (let j = 0; j < n; j++) {
-        if (rows[at + j] === 0) continue
-        const step = (gradient[j] as number) / (hessian[j * n + j] as number)
-        if (step === 0) continue
-        gain += step * (gradient[j] as number)
-        rows[at + j] = (rows[at + j] as number) + step
-        for (let k = 0; k < n; k++)
-          gradient[k] = (gradient[k] as number) - step * (hessian[j * n + k] as number)
+      for (let row = 0; row < many; row++) {
+        const at = (top + row) * n + k
+        const difference = (target[at] as number) - (rows[at] as number)
+        if (difference !== 0) addScaled(gradients, row * n, n, difference, hessian, k * n)
       }
-      if (round === 0) first = gain
-      if (gain <= first * 1e-3) break
+    }
+    const first = new Float64Array(many)
+    const isDone = new Uint8Array(many)
+    for (let round = 0; round < rounds && isDone.includes(0); round++) {
+      const gains = new Float64Array(many)
+      for (let j = 0; j < n; j++) {
+        for (let row = 0; row < many; row++) {
+          const at = (top + row) * n + j
+          if (isDone[row] === 1 || rows[at] === 0) continue
+          const gradient = gradients[row * n + j] as number
+          const step = gradient / (hessian[j * n + j] as number)
+          if (step === 0) continue
+          gains[row] = (gains[row] as number) + step * gradient
+          rows[at] = (rows[at] as number) + step
+          addScaled(gradients, row * n, n, -step, hessian, j * n)
+        }
+      }
+      if (round === 0) first.set(gains)
+      for (let row = 0; row < many; row++)
+        if ((gains[row] as number) <= (first[row] as number) * 1e-3) isDone[row] = 1
     }
   }
+}
+
+function addScaled(
+  to: Float64Array,
+  at: number,
+  n: number,
+  factor: number,
+  from: Float64Array,
+  start: number,
+): void {
+  for (let k = 0; k < n; k++) to[at + k] = (to[at + k] as number) + factor * (from[start + k] as number)
 }
