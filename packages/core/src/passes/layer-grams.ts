@@ -59,7 +59,8 @@ export async function* layerGrams(
   }
 }
 
-const sameRows = (a: LinearLayer, b: LinearLayer): boolean =>
+/** Rows of the two are the same where they read the same value. */
+export const sameRows = (a: LinearLayer, b: LinearLayer): boolean =>
   a.kind === 'MatMul' && b.kind === 'MatMul' && a.inputIndex === b.inputIndex && a.features === b.features
 
 function copyGram(to: Gram, from: Gram | undefined): void {

@@ -26,11 +26,13 @@ import { type Mask, unstructuredMasks } from './prune/unstructured'
  * P(g) = sum over g of exp(|w|/tau) / sum over the scope of exp(|w|/tau) of a group g of weights, tau in standard
  * deviations of the scope; or |w| ||x|| with calibration (Sun et al. 2023, "A Simple and Effective Pruning Approach for
  * Large Language Models"). With `reconstruct`, the weights that stay make up for those that go (Frantar & Alistarh 2023,
- * "SparseGPT"); what goes is chosen as that method does, and then again by swaps, see kernels/mask-swaps.ts.
+ * "SparseGPT"); what goes is chosen as that method does, and then again by swaps, see kernels/mask-swaps.ts. Layers are
+ * fitted to what the source gives, not to what their own weights give behind pruned layers (Li et al. 2025, "GPTAQ"), see
+ * prune/match.ts.
  */
 export const pruneWeights = definePass({
   name: 'prune-weights',
-  version: 3,
+  version: 4,
   summary: 'Sets the least important weights to zero, or takes whole channels out.',
   source:
     'Han et al. 2015; Sun et al. 2023, "A Simple and Effective Pruning Approach for Large Language Models"; Frantar & Alistarh 2023, "SparseGPT"',

@@ -1,6 +1,6 @@
 import type { Model } from '../../graph/model'
 import type { Value } from '../../graph/value'
-import { Gram } from '../../kernels/gram'
+import { PairedGram } from '../../kernels/paired-gram'
 import { inputRows } from '../input-rows'
 import { type LinearLayer, linearLayer } from '../linear-layers'
 import type { Calibration } from '../pass'
@@ -38,16 +38,21 @@ export function observable(target: Target): LinearLayer | string {
 }
 
 /** Features of one row of the target, out of the second moments of the layer as it is observed. */
-export function gramOf(target: Target, layer: LinearLayer, gram: Gram): Gram {
-  if (layer.kind !== 'ConvTranspose') return gram
+export function gramOf(target: Target, layer: LinearLayer, gram: PairedGram): PairedGram {
+  if (layer.kind !== 'ConvTranspose' || gram.now.count === 0) return gram
   // Observed are [channel, kernel position] with the same value at all positions; a row has the channels alone.
   const { features } = target.layout
-  const own = new Gram(features)
-  own.count = gram.count
+  const { kernelSize } = layer
+  const { change } = gram
+  const own = new PairedGram(features)
+  own.now.count = gram.now.count
+  if (change !== undefined) own.change = new Float64Array(features ** 2)
   for (let i = 0; i < features; i++) {
-    for (let j = 0; j < features; j++)
-      own.matrix[i * features + j] =
-        gram.matrix[i * layer.kernelSize * gram.features + j * layer.kernelSize] ?? 0
+    for (let j = 0; j < features; j++) {
+      const from = i * kernelSize * gram.now.features + j * kernelSize
+      own.now.matrix[i * features + j] = gram.now.matrix[from] ?? 0
+      if (change !== undefined && own.change !== undefined) own.change[i * features + j] = change[from] ?? 0
+    }
   }
   return own
 }
