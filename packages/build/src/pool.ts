@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { OnnxError, type OnnxErrorOptions } from '@unplugin-onnx/core'
-import { pool as createPool, type Pool } from 'workerpool'
+import type { Pool } from 'workerpool'
 import { limiter } from './limit'
 import type { TaskEvent, Tasks } from './tasks/task'
 
@@ -45,7 +45,7 @@ export class WorkerPool {
   readonly #timeout: number
   /** Tasks wait here and not in workerpool, whose queue stands still when a worker with others behind it dies. */
   readonly #slot: ReturnType<typeof limiter>
-  #pool: Pool | undefined
+  #pool: Promise<Pool> | undefined
   #running = 0
   #idle: NodeJS.Timeout | undefined
   #closed = false
@@ -73,7 +73,9 @@ export class WorkerPool {
     try {
       const answer: Answer<ReturnType<Tasks[K]>> = await this.#slot(async () => {
         if (this.#closed) throw new PoolClosed()
-        return this.#open()
+        const pool = await this.#open()
+        if (this.#closed) throw new PoolClosed()
+        return pool
           .exec(task, args, {
             on: (event: TaskEvent | Printed) => {
               if ('kind' in event) {
@@ -107,22 +109,24 @@ export class WorkerPool {
     await this.#terminate()
   }
 
-  #open(): Pool {
-    this.#pool ??= createPool(workerFile, {
-      workerType: 'process',
-      maxWorkers: this.#size,
-      workerTerminateTimeout: 500,
-      forkOpts: { serialization: 'advanced' },
-      // onnxruntime prints where it likes, and nobody wants that between a bundler's lines. It is read for last words.
-      emitStdStreams: true,
-    })
+  #open(): Promise<Pool> {
+    this.#pool ??= import('workerpool').then(({ pool }) =>
+      pool(workerFile, {
+        workerType: 'process',
+        maxWorkers: this.#size,
+        workerTerminateTimeout: 500,
+        forkOpts: { serialization: 'advanced' },
+        // onnxruntime prints where it likes, and nobody wants that between a bundler's lines. It is read for last words.
+        emitStdStreams: true,
+      }),
+    )
     return this.#pool
   }
 
   async #terminate(): Promise<void> {
     const pool = this.#pool
     this.#pool = undefined
-    await pool?.terminate(true)
+    await (await pool)?.terminate(true)
   }
 }
 

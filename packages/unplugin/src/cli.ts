@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { exitCodes } from './cli/exit'
-import { report } from './cli/report'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string
@@ -16,6 +15,13 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['cache', async () => (await import('./cli/cache')).cacheCommand()],
 ])
 
+/** All where the first argument names none: they are listed then, or the nearest is looked for among them. */
+function wanted(argument: string | undefined): Iterable<() => Promise<Command>> {
+  const named = commands.get(argument ?? '')
+  if (named !== undefined) return [named]
+  return argument === '--version' || argument === '-V' ? [] : commands.values()
+}
+
 /** Runs the command line and sets the exit code: 0 done, 1 failed, 2 wrong usage, 3 accuracy budget missed. */
 export async function main(args: readonly string[]): Promise<void> {
   const program = new Command('unplugin-onnx')
@@ -24,10 +30,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .exitOverride()
     .configureHelp({ sortSubcommands: false })
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 accuracy budget missed.')
-  const named = commands.get(args[0] ?? '')
-  for (const command of named ? [named] : commands.values()) {
-    program.addCommand(inheriting(await command(), program))
-  }
+  for (const command of wanted(args[0])) program.addCommand(inheriting(await command(), program))
   // A reader that has seen enough, as `| head` is, is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
@@ -38,7 +41,10 @@ export async function main(args: readonly string[]): Promise<void> {
   } catch (error) {
     if (error instanceof CommanderError)
       process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage
-    else process.exitCode = report(error, args.includes('--json'))
+    else {
+      const { report } = await import('./cli/report')
+      process.exitCode = report(error, args.includes('--json'))
+    }
   }
 }
 

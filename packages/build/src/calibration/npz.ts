@@ -1,8 +1,11 @@
-import { unzipSync } from 'fflate'
+import { createRequire } from 'node:module'
 import type { DenseArray } from '../arrays'
 import { readNpy } from './npy'
 
 const maxBytes = 2 ** 31
+
+/** Loaded with the first archive: it takes as long as all the rest of what most commands need. */
+const fflate = (): typeof import('fflate') => createRequire(import.meta.url)('fflate')
 
 /**
  * Reads the arrays of a numpy .npz (savez and savez_compressed), by name.
@@ -30,7 +33,7 @@ export function readNpz(bytes: Uint8Array): Map<string, DenseArray> {
 
 function unzip(bytes: Uint8Array, fits: (size: number) => boolean): Record<string, Uint8Array> {
   try {
-    return unzipSync(bytes, {
+    return fflate().unzipSync(bytes, {
       filter: ({ name, originalSize }) => name.endsWith('.npy') && fits(originalSize),
     })
   } catch (cause) {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { type Entry, openPromise, type ZipFile } from 'yauzl'
+import type { Entry, ZipFile } from 'yauzl'
 import { type DenseArray, sizeOf } from '../arrays'
 import { inRows, type NpyHeader, npyElements, npyHeader, npyHeaderBytes } from './npy'
 import { type ByteSource, openBytes, partOf, type Scratch } from './on-disk'
@@ -72,6 +72,7 @@ export async function openNpz(path: string, scratch: Scratch): Promise<StoredArr
 }
 
 async function opened(path: string): Promise<ZipFile> {
+  const { openPromise } = await import('yauzl')
   try {
     return await openPromise(path, { autoClose: false, lazyEntries: true, strictFileNames: false })
   } catch (cause) {

@@ -1,7 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { createJiti } from 'jiti'
 import { configUnreadable } from '../errors'
 import type { Options } from './schema'
 import { validateOptions } from './validate'
@@ -15,6 +14,7 @@ export function configFile(root: string): string | undefined {
 
 /** Loads and validates a configuration file. It is evaluated from its text: Node would remember a module for ever. */
 async function loadConfigFile(file: string): Promise<Options> {
+  const { createJiti } = await import('jiti')
   const jiti = createJiti(file, { moduleCache: false, fsCache: false })
   let exported: { readonly default?: unknown }
   try {
