@@ -5,12 +5,13 @@ import { type Model, OnnxError, readModel, splitModel, writeModel } from '@unplu
 import { modelUnreadable } from '../errors'
 
 /**
- * Opens a model with its external data, for as long as the action runs; twice, so that one may be changed.
+ * Opens a model with its external data, for as long as the action runs.
+ * @param action is handed the model, the bytes of its file, and how to read it once more as it is in the file
  * @param weights of large models: on disk they are external tensors to whoever looks
  */
 export async function withModel<T>(
   file: string,
-  action: (model: Model, bytes: number, untouched: Model, opened: OpenModel) => Promise<T>,
+  action: (model: Model, bytes: number, read: () => Model, opened: OpenModel) => Promise<T>,
   weights: 'in memory' | 'on disk' = 'in memory',
 ): Promise<T> {
   const path = resolve(file)
@@ -23,7 +24,7 @@ export async function withModel<T>(
   }
   try {
     const read = () => readModel(opened.bytes, { external: opened.external, name })
-    return await action(read(), opened.byteLength, read(), opened)
+    return await action(read(), opened.byteLength, read, opened)
   } finally {
     opened.close()
   }
@@ -51,10 +52,52 @@ export async function saveModel(model: Model, file: string): Promise<number> {
 export const saveText = (text: string, file: string): Promise<number> =>
   saveWhole([new TextEncoder().encode(text)], file)
 
-async function writeChunk(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < chunk.byteLength; ) {
-    const { bytesWritten } = await handle.write(chunk, done, chunk.byteLength - done, position + done)
-    done += bytesWritten
+/** Chunks are gathered to so many bytes: most are small, and a write of its own for each would be waited for. */
+const WRITE_BYTES = 1 << 22
+
+/** Systems take no more chunks in one write. */
+const WRITE_CHUNKS = 1024
+
+/** What was gathered is written while more is made. */
+async function writeAll(handle: FileHandle, chunks: Iterable<Uint8Array>): Promise<number> {
+  let bytes = 0
+  let gathered: Uint8Array[] = []
+  let size = 0
+  let writing = Promise.resolve()
+  const write = async () => {
+    await writing
+    writing = writeChunks(handle, gathered, bytes)
+    bytes += size
+    gathered = []
+    size = 0
+  }
+  try {
+    for (const chunk of chunks) {
+      gathered.push(chunk)
+      size += chunk.byteLength
+      if (size >= WRITE_BYTES || gathered.length === WRITE_CHUNKS) await write()
+    }
+    await write()
+  } finally {
+    await writing
+  }
+  return bytes
+}
+
+async function writeChunks(
+  handle: FileHandle,
+  chunks: readonly Uint8Array[],
+  position: number,
+): Promise<void> {
+  let rest = chunks
+  for (let at = position; rest.length > 0; ) {
+    const { bytesWritten } = await handle.writev(rest, at)
+    at += bytesWritten
+    let left = bytesWritten
+    let whole = 0
+    for (; whole < rest.length && left >= (rest[whole]?.byteLength ?? 0); whole++)
+      left -= rest[whole]?.byteLength ?? 0
+    rest = rest.slice(whole).map((chunk, index) => (index === 0 ? chunk.subarray(left) : chunk))
   }
 }
 
@@ -64,17 +107,7 @@ async function saveWhole(chunks: Iterable<Uint8Array>, file: string): Promise<nu
   try {
     const handle = await open(temporary, 'w')
     try {
-      // One is written while the next is made.
-      let writing = Promise.resolve()
-      try {
-        for (const chunk of chunks) {
-          await writing
-          writing = writeChunk(handle, chunk, bytes)
-          bytes += chunk.byteLength
-        }
-      } finally {
-        await writing
-      }
+      bytes = await writeAll(handle, chunks)
       await handle.sync()
     } finally {
       await handle.close()

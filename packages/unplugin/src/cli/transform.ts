@@ -71,13 +71,13 @@ async function applyAndSave(
 ): Promise<void> {
   await withModel(
     file,
-    async (model, before, reference) => {
+    async (model, before, read) => {
       const applied = await transform(model, steps, {
         name: basename(file),
         engine,
-        reference,
         weightsAreFinite,
-        ...(calibration === undefined ? {} : { calibration }),
+        // Nothing can be compared with it where nothing runs.
+        ...(calibration === undefined ? {} : { calibration, reference: read() }),
       })
       const after = await saveModel(model, out)
       if (json) return print({ file: out, sourceBytes: before, bytes: after, passes: applied })
