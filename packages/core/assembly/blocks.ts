@@ -74,6 +74,18 @@ function sixteen(source: usize, factor: v128, shift: v128, half: v128): v128 {
   return i8x16.narrow_i16x8_u(first, last)
 }
 
+// @ts-expect-error: decorator
+@inline
+function sumOfLanes(values: v128): f32 {
+  return (
+    f32x4.extract_lane(values, 0) +
+    f32x4.extract_lane(values, 1) +
+    f32x4.extract_lane(values, 2) +
+    f32x4.extract_lane(values, 3)
+  )
+}
+
+/** @returns the sum of all values */
 function chooseForBlocks(
   source: usize,
   scales: usize,
@@ -82,7 +94,8 @@ function chooseForBlocks(
   size: i32,
   bits: i32,
   mode: i32,
-): void {
+): f32 {
+  let sum = f32x4.splat(0)
   for (let block = 0; block < blocks; block++) {
     let a = f32x4.splat(0)
     let b = f32x4.splat(0)
@@ -96,6 +109,7 @@ function chooseForBlocks(
       b = f32x4.pmax(b, x)
       c = f32x4.pmin(c, y)
       d = f32x4.pmax(d, y)
+      sum = f32x4.add(sum, f32x4.add(x, y))
     }
     const low = smallestLane(f32x4.pmin(a, c))
     const scale = scalesOf(low, largestLane(f32x4.pmax(b, d)), mode, bits)
@@ -104,6 +118,7 @@ function chooseForBlocks(
     scales += 4
     zeroPoints += 1
   }
+  return sumOfLanes(sum)
 }
 
 /**
@@ -112,6 +127,7 @@ function chooseForBlocks(
  * @param scales float32, one a block
  * @param zeroPoints uint8, one a block
  * @param size of a block, a multiple of 16
+ * @returns the sum of all values, finite only where they are; 0 for scales that are there
  */
 export function quantizeBlocks(
   source: usize,
@@ -122,9 +138,10 @@ export function quantizeBlocks(
   size: i32,
   bits: i32,
   mode: i32,
-): void {
-  if (mode == SYMMETRIC) chooseForBlocks(source, scales, zeroPoints, blocks, size, bits, SYMMETRIC)
-  else if (mode == ASYMMETRIC) chooseForBlocks(source, scales, zeroPoints, blocks, size, bits, ASYMMETRIC)
+): f32 {
+  let sum: f32 = 0
+  if (mode == SYMMETRIC) sum = chooseForBlocks(source, scales, zeroPoints, blocks, size, bits, SYMMETRIC)
+  else if (mode == ASYMMETRIC) sum = chooseForBlocks(source, scales, zeroPoints, blocks, size, bits, ASYMMETRIC)
   const half = f32x4.splat(load<f32>(CONSTANTS))
   const fifteen = v128.load_splat<i32>(CONSTANTS, 4)
   const lowBytes = v128.load_splat<i32>(CONSTANTS, 8)
@@ -157,6 +174,7 @@ export function quantizeBlocks(
     scales += 4
     zeroPoints += 1
   }
+  return sum
 }
 
 /** Four rows of four columns to nibbles: bytes 0 to 3 hold rows 0 and 1, bytes 8 to 11 rows 2 and 3. */
@@ -283,6 +301,7 @@ function fourColumns(
  * @param tile memory for 64 bytes a row: rows that lie a power of two apart would push each other out of the cache
  * @param pitch bytes from the packed ones of one column to those of the next
  * @param apart bytes from one column's scale to the next one's
+ * @returns the sum of all values that were read, finite only where they are
  */
 export function quantizeColumns(
   source: usize,
@@ -298,8 +317,9 @@ export function quantizeColumns(
   size: i32,
   bits: i32,
   mode: i32,
-): void {
+): f32 {
   const zero = f32x4.splat(0)
+  let sum = zero
   const end = tile + ((<usize>size) << 6)
   for (let column = 0; column < columns; column += 16) {
     let lowA = zero
@@ -329,6 +349,7 @@ export function quantizeColumns(
       highB = f32x4.pmax(highB, b)
       highC = f32x4.pmax(highC, c)
       highD = f32x4.pmax(highD, d)
+      sum = f32x4.add(sum, f32x4.add(f32x4.add(a, b), f32x4.add(c, d)))
       at += stride
       to += 64
     }
@@ -345,4 +366,5 @@ export function quantizeColumns(
     scales += 16 * apart
     zeroPoints += 16
   }
+  return sumOfLanes(sum)
 }

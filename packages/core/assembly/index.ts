@@ -1,3 +1,3 @@
 export { quantizeBlocks, quantizeColumns } from './blocks'
 export { float16Fit, fromFloat16, toFloat16 } from './float16'
-export { absMaxColumns, absMaxGroups, int8Columns, int8Groups, int8ShortGroups, squares } from './int8'
+export { absMaxColumns, absMaxGroups, int8Columns, int8Fitted, int8Groups, int8ShortGroups, squares } from './int8'

@@ -62,29 +62,36 @@ function fourMaxima(source: usize, last: usize): v128 {
 /** Groups from which on lanes are compared within a group; of shorter ones, four groups at once. */
 const LONG = 64
 
+/** Bits of the largest magnitudes of four groups of `inner` neighbours, 4 or more. */
+// @ts-expect-error: decorator
+@inline
+function maximaOfFour(source: usize, bytes: usize): v128 {
+  const last = bytes - 16
+  const a = fourMaxima(source, last)
+  const b = fourMaxima(source + bytes, last)
+  const c = fourMaxima(source + 2 * bytes, last)
+  const d = fourMaxima(source + 3 * bytes, last)
+  const ab = i32x4.max_s(
+    i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23),
+    i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31),
+  )
+  const cd = i32x4.max_s(
+    i8x16.shuffle(c, d, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23),
+    i8x16.shuffle(c, d, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31),
+  )
+  return i32x4.max_s(
+    i8x16.shuffle(ab, cd, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
+    i8x16.shuffle(ab, cd, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31),
+  )
+}
+
 /** maxima[group] = max(maxima[group], bits of the largest magnitude of `inner` neighbours), for each group in turn. */
 export function absMaxGroups(source: usize, maxima: usize, groups: i32, inner: i32): void {
   let group = 0
   if (inner >= 4 && inner < LONG) {
     const bytes = (<usize>inner) << 2
-    const last = bytes - 16
     for (; group + 4 <= groups; group += 4) {
-      const a = fourMaxima(source, last)
-      const b = fourMaxima(source + bytes, last)
-      const c = fourMaxima(source + 2 * bytes, last)
-      const d = fourMaxima(source + 3 * bytes, last)
-      const ab = i32x4.max_s(
-        i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23),
-        i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31),
-      )
-      const cd = i32x4.max_s(
-        i8x16.shuffle(c, d, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23),
-        i8x16.shuffle(c, d, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31),
-      )
-      const max = i32x4.max_s(
-        i8x16.shuffle(ab, cd, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
-        i8x16.shuffle(ab, cd, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31),
-      )
+      const max = maximaOfFour(source, bytes)
       const at = maxima + ((<usize>group) << 2)
       v128.store(at, i32x4.max_s(v128.load(at), max))
       source += 4 * bytes
@@ -305,6 +312,176 @@ export function int8ShortGroups(
   }
   for (; index < count; index++)
     one(source + (index << 2), target + index, load<f64>(factors + ((index / <usize>inner) << 3)))
+}
+
+/** The divisor of a scale, the least scale that isn't taken for 0, and 1. */
+const SCALING = memory.data<f32>([127, 1.1754943508222875e-38, 1])
+
+/** Factors of a vector's lanes. */
+// @ts-expect-error: decorator
+@inline
+function spread(factor: v128, lanes: usize): v128 {
+  return i8x16.swizzle(factor, v128.load(lanes))
+}
+
+/** The same of 1, 2 or 3 neighbours. */
+function maximaOfFew(source: usize, inner: i32): v128 {
+  const a = magnitudes(source)
+  if (inner == 1) return a
+  const b = magnitudes(source + 16)
+  if (inner == 2)
+    return i32x4.max_s(
+      i8x16.shuffle(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27),
+      i8x16.shuffle(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31),
+    )
+  const c = magnitudes(source + 32)
+  // The first, second and third of each: 0 3 6 9, 1 4 7 10 and 2 5 8 11 of twelve.
+  const first = i8x16.shuffle(a, b, 0, 1, 2, 3, 12, 13, 14, 15, 24, 25, 26, 27, 24, 25, 26, 27)
+  const second = i8x16.shuffle(a, b, 4, 5, 6, 7, 16, 17, 18, 19, 28, 29, 30, 31, 28, 29, 30, 31)
+  const third = i8x16.shuffle(a, b, 8, 9, 10, 11, 20, 21, 22, 23, 20, 21, 22, 23, 20, 21, 22, 23)
+  return i32x4.max_s(
+    i32x4.max_s(
+      i8x16.shuffle(first, c, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 23),
+      i8x16.shuffle(second, c, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 24, 25, 26, 27),
+    ),
+    i8x16.shuffle(third, c, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 28, 29, 30, 31),
+  )
+}
+
+/** One group with its own scale, exactly. @returns bits of its largest magnitude */
+function fitOne(source: usize, target: usize, scale: usize, inner: i32): i32 {
+  const max = absMaxBits(source, inner)
+  const exact = reinterpret<f32>(max) / 127
+  const kept: f32 = exact < load<f32>(SCALING, 4) ? 1 : exact
+  store<f32>(scale, kept)
+  const factor = 1 / <f64>kept
+  for (let index = 0; index < inner; index++)
+    one(source + ((<usize>index) << 2), target + index, factor)
+  return max
+}
+
+/**
+ * Groups of `inner` neighbours, each with the scale that it needs, max / 127, or 1 where that is subnormal: what
+ * absMaxGroups and int8Groups make of them with such scales.
+ * @param scales float32, one a group, written
+ * @param lanes memory for 16 bytes for each of `inner`, and 16 at least
+ * @returns bits of the largest magnitude of all: where it isn't finite, the rest means nothing
+ */
+export function int8Fitted(
+  source: usize,
+  target: usize,
+  scales: usize,
+  lanes: usize,
+  groups: i32,
+  inner: i32,
+): i32 {
+  return inner < LONG
+    ? shortFitted(source, target, scales, lanes, groups, inner)
+    : longFitted(source, target, scales, lanes, groups, inner)
+}
+
+function longFitted(
+  source: usize,
+  target: usize,
+  scales: usize,
+  factor: usize,
+  groups: i32,
+  inner: i32,
+): i32 {
+  let largest = 0
+  for (let group = 0; group < groups; group++) {
+    const max = absMaxBits(source, inner)
+    if (max > largest) largest = max
+    const exact = reinterpret<f32>(max) / 127
+    const scale: f32 = exact < load<f32>(SCALING, 4) ? 1 : exact
+    store<f32>(scales, scale)
+    store<f64>(factor, 1 / <f64>scale)
+    int8Groups(source, target, factor, 1, inner)
+    source += (<usize>inner) << 2
+    target += inner
+    scales += 4
+  }
+  return largest
+}
+
+/** Four groups at once: they end where a vector does. */
+function shortFitted(
+  source: usize,
+  target: usize,
+  scales: usize,
+  lanes: usize,
+  groups: i32,
+  inner: i32,
+): i32 {
+  // Which of four factors each lane of their vectors takes.
+  for (let index = 0; index < 4 * inner; index++)
+    store<i32>(lanes + ((<usize>index) << 2), 0x03020100 + (index / inner) * 0x04040404)
+  const divisor = v128.load_splat<f32>(SCALING)
+  const smallest = v128.load_splat<f32>(SCALING, 4)
+  const ones = v128.load_splat<f32>(SCALING, 8)
+  const magic = v128.load_splat<f32>(QUICK, 8)
+  const limit = v128.load_splat<f32>(QUICK, 12)
+  const mask = v128.load_splat<i32>(QUICK_BITS)
+  const base = v128.load_splat<i32>(QUICK_BITS, 4)
+  const bytes = (<usize>inner) << 2
+  const end = bytes << 2
+  let largest = i32x4.splat(0)
+  let group = 0
+  for (; group + 4 <= groups; group += 4) {
+    const max = inner >= 4 ? maximaOfFour(source, bytes) : maximaOfFew(source, inner)
+    largest = i32x4.max_s(largest, max)
+    const exact = f32x4.div(max, divisor)
+    const scale = v128.bitselect(ones, exact, f32x4.lt(exact, smallest))
+    v128.store(scales, scale)
+    const factor = f32x4.div(ones, scale)
+    let farthest = f32x4.splat(0)
+    let at: usize = 0
+    let to = target
+    for (; at + 64 <= end; at += 64) {
+      const from = source + at
+      const by = lanes + at
+      const a = f32x4.mul(v128.load(from), spread(factor, by))
+      const b = f32x4.mul(v128.load(from, 16), spread(factor, by + 16))
+      const c = f32x4.mul(v128.load(from, 32), spread(factor, by + 32))
+      const d = f32x4.mul(v128.load(from, 48), spread(factor, by + 48))
+      const w = f32x4.add(a, magic)
+      const x = f32x4.add(b, magic)
+      const y = f32x4.add(c, magic)
+      const z = f32x4.add(d, magic)
+      farthest = f32x4.pmax(farthest, distance(a, w, magic, mask))
+      farthest = f32x4.pmax(farthest, distance(b, x, magic, mask))
+      farthest = f32x4.pmax(farthest, distance(c, y, magic, mask))
+      farthest = f32x4.pmax(farthest, distance(d, z, magic, mask))
+      const low = i16x8.narrow_i32x4_s(i32x4.sub(w, base), i32x4.sub(x, base))
+      const high = i16x8.narrow_i32x4_s(i32x4.sub(y, base), i32x4.sub(z, base))
+      v128.store(to, i8x16.narrow_i16x8_s(low, high))
+      to += 16
+    }
+    for (; at < end; at += 16) {
+      const a = f32x4.mul(v128.load(source + at), spread(factor, lanes + at))
+      const w = f32x4.add(a, magic)
+      farthest = f32x4.pmax(farthest, distance(a, w, magic, mask))
+      const low = i16x8.narrow_i32x4_s(i32x4.sub(w, base), base)
+      v128.store32_lane(to, i8x16.narrow_i16x8_s(low, low), 0)
+      to += 4
+    }
+    if (v128.any_true(f32x4.gt(farthest, limit))) {
+      for (let index = 0; index < 4; index++)
+        fitOne(source + bytes * index, target + inner * index, scales + 4 * index, inner)
+    }
+    source += end
+    target += bytes
+    scales += 16
+  }
+  let rest = largestLane(largest)
+  for (; group < groups; group++) {
+    const max = fitOne(source, target, scales, inner)
+    if (max > rest) rest = max
+    source += bytes
+    target += inner
+    scales += 4
+  }
+  return rest
 }
 
 /**

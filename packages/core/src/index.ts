@@ -40,6 +40,7 @@ export {
   type ChannelLayout,
   channelLayout,
   dequantizeInt8,
+  fitInt8,
   quantizeInt8,
   symmetricScales,
 } from './kernels/int8'

@@ -3,7 +3,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type BlockLayout, blocksPerRow, quantizeBlocks, zeroPointBytes } from '../src/kernels/blocks'
+import {
+  type BlockLayout,
+  blocksPerRow,
+  quantizeBlocks,
+  quantizeFiniteBlocks,
+  zeroPointBytes,
+} from '../src/kernels/blocks'
 import { type BlockScales, quantizeBlocksReference } from '../src/kernels/blocks-reference'
 import { quantizeBlocksSimd } from '../src/kernels/blocks-simd'
 import { float16Fit, fromFloat16, toFloat16 } from '../src/kernels/float16'
@@ -12,7 +18,7 @@ import {
   fromFloat16Reference,
   toFloat16Reference,
 } from '../src/kernels/float16-reference'
-import type { ChannelLayout } from '../src/kernels/int8'
+import { type ChannelLayout, fitInt8, symmetricScales } from '../src/kernels/int8'
 import { absMaxReference, powerReference, quantizeInt8Reference } from '../src/kernels/int8-reference'
 import { absMaxSimd, powerSimd, quantizeInt8Simd } from '../src/kernels/int8-simd'
 import { CHUNK, roomFor, type Simd, simd } from '../src/kernels/simd'
@@ -149,6 +155,60 @@ describe('int8', () => {
     )
   })
 
+  /** Scales and integers as one step after the other gives them; undefined where a value isn't finite. */
+  function fitReference(data: Float32Array, layout: ChannelLayout) {
+    const bits = new Int32Array(layout.channels)
+    absMaxReference(data, layout, bits)
+    if (bits.some((each) => each >= 0x7f800000)) return undefined
+    const scales = symmetricScales(new Float32Array(bits.buffer))
+    const factors = Float64Array.from(scales, (scale) => 1 / scale)
+    return { scales, quantized: quantizeInt8Reference(data, layout, factors) }
+  }
+
+  function expectFit(data: Float32Array, layout: ChannelLayout) {
+    const expected = fitReference(data, layout)
+    for (const there of [data, inPlace(data)]) {
+      const fitted = fitInt8(there, layout)
+      expect(fitted === undefined).toBe(expected === undefined)
+      if (fitted === undefined || expected === undefined) continue
+      expectSameBits(fitted.scales, expected.scales)
+      expectSameBits(fitted.quantized, expected.quantized)
+    }
+  }
+
+  it('chooses scales and quantizes at once as it does in two steps, whatever the numbers', () => {
+    const channels = fc.record({
+      outer: fc.constantFrom(1, 1, 1, 3),
+      channels: fc.integer({ min: 1, max: 40 }),
+      inner: fc.integer({ min: 1, max: 70 }),
+    })
+    const cases = channels.chain((layout) =>
+      fc.tuple(fc.constant(layout), mixed(layout.outer * layout.channels * layout.inner)),
+    )
+    fc.assert(
+      fc.property(cases, ([layout, data]) => expectFit(data, layout)),
+      { numRuns: 500 },
+    )
+  })
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 25, 27, 36, 49, 63, 64, 65, 121, CHUNK, CHUNK + 1])(
+    'does so for channels of %i neighbours, in several chunks, and where values lie between two integers',
+    (inner) => {
+      const channels = Math.floor((2 * CHUNK) / inner) + 3
+      const layout = { outer: 1, channels, inner }
+      const data = weights(channels * inner, inner)
+      expectFit(data, layout)
+      // The first of each channel makes the scale; all others are multiples of half of it, and their neighbours.
+      for (let index = 0; index < data.length; index++) {
+        const half = ((Math.imul(index, 7919) % 254) / 254) * (1 + ((index % 3) - 1) * 2 ** -24)
+        data[index] = (index % inner === 0 ? 1 : half) * (1 + (Math.floor(index / inner) % 5))
+      }
+      expectFit(data, layout)
+      data[data.length - 1] = Number.NaN
+      expectFit(data, layout)
+    },
+  )
+
   it.each([0, 1, 3, 4, CHUNK - 1, CHUNK + 2])('sums %i squares in the same order', (length) => {
     expect(powerSimd(fast(), weights(length, 3))).toBe(powerReference(weights(length, 3)))
   })
@@ -243,6 +303,32 @@ describe('blocks', () => {
       for (const symmetric of [true, false]) expectSame(data, layout, { symmetric })
     },
   )
+
+  it('sees what is not finite on the way, and only that', () => {
+    const cases = layouts.chain((layout) =>
+      fc.tuple(fc.constant(layout), mixed(layout.rows * layout.columns), fc.boolean()),
+    )
+    const expectSeen = (data: Float32Array, layout: BlockLayout, symmetric: boolean) => {
+      const expected = data.every(Number.isFinite)
+        ? quantizeBlocks(data, { ...layout, symmetric })
+        : undefined
+      expect(quantizeFiniteBlocks(data, { ...layout, symmetric })).toEqual(expected)
+      expect(quantizeFiniteBlocks(inPlace(data), { ...layout, symmetric })).toEqual(expected)
+    }
+    fc.assert(
+      fc.property(cases, ([layout, data, symmetric]) => expectSeen(data, layout, symmetric)),
+      { numRuns: 300 },
+    )
+    for (const transposed of [false, true]) {
+      for (const value of [3e38, -3e38, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+        const layout = { rows: 40, columns: 70, blockSize: 32, bits: 4, transposed } as const
+        const data = weights(2800, 3)
+        data[2799] = value
+        data[1] = value
+        expectSeen(data, layout, true)
+      }
+    }
+  })
 
   it('leaves block sizes that no vector fits to the reference', () => {
     const layout = { rows: 2, columns: 30, blockSize: 8, bits: 4, symmetric: true } as const

@@ -18,6 +18,8 @@ class Quantizer {
   readonly packed: Uint8Array
   readonly scales: Float32Array
   readonly zeroPoints: Uint8Array | undefined
+  /** Of all values: where it is finite they are. */
+  sum = 0
   /** As assembly/blocks.ts numbers them. */
   readonly mode: 0 | 1 | 2
   readonly #width: number
@@ -91,17 +93,18 @@ class Quantizer {
   }
 }
 
+/** `areFinite` is false where a value isn't finite, and where values are so large that their sum is not. */
 export function quantizeBlocksSimd(
   simd: Simd,
   data: Float32Array,
   layout: BlockLayout,
   given: BlockScales,
-): QuantizedBlocks {
+): QuantizedBlocks & { readonly areFinite: boolean } {
   const quantizer = new Quantizer(simd, layout, given)
   if (layout.transposed) quantizeColumns(simd, data, layout, quantizer)
   else quantizeRows(simd, data, layout, quantizer)
-  const { packed, scales, zeroPoints } = quantizer
-  return { packed, scales, ...(zeroPoints && { zeroPoints }) }
+  const { packed, scales, zeroPoints, sum } = quantizer
+  return { packed, scales, ...(zeroPoints && { zeroPoints }), areFinite: Number.isFinite(sum) }
 }
 
 function quantizeRows(
@@ -132,7 +135,7 @@ function quantizeRows(
       }
       const first = run * runBlocks + from
       quantizer.before(first, count, 1)
-      simd.quantizeBlocks(at, TARGET, PARAMETERS, ZERO_POINTS, count, blockSize, bits, mode)
+      quantizer.sum += simd.quantizeBlocks(at, TARGET, PARAMETERS, ZERO_POINTS, count, blockSize, bits, mode)
       quantizer.after(first, count, 1)
       packed.set(target.subarray(0, count * blockBytes), first * blockBytes)
     }
@@ -162,7 +165,7 @@ function quantizeColumns(simd: Simd, data: Float32Array, layout: BlockLayout, qu
       }
       const first = from * blocks + block
       quantizer.before(first, count, blocks)
-      simd.quantizeColumns(
+      quantizer.sum += simd.quantizeColumns(
         ...([SOURCE, 4 * stride, height, TILE, TARGET, blockBytes, PARAMETERS, 4, ZERO_POINTS] as const),
         ...([count, blockSize, bits, mode] as const),
       )
@@ -180,8 +183,9 @@ function quantizeColumnsInPlace(
   simd: Simd,
   data: Float32Array,
   { rows, columns, blockSize, bits }: BlockLayout,
-  { blocks, blockBytes, packed, scales, mode }: Quantizer,
+  quantizer: Quantizer,
 ): boolean {
+  const { blocks, blockBytes, packed, scales, mode } = quantizer
   if (data.buffer !== simd.memory || mode !== 0) return false
   const pitch = blocks * blockBytes
   // Columns are done by 16: up to 15 that there aren't are written too.
@@ -193,7 +197,7 @@ function quantizeColumnsInPlace(
     for (let block = 0; block < blocks; block++) {
       const top = block * blockSize
       const height = Math.min(blockSize, columns - top)
-      simd.quantizeColumns(
+      quantizer.sum += simd.quantizeColumns(
         ...([data.byteOffset + 4 * (top * rows + from), 4 * rows, height, TILE] as const),
         ...([target + from * pitch + block * blockBytes, pitch] as const),
         ...([scaleTarget + 4 * (from * blocks + block), 4 * blocks, ZERO_POINTS] as const),

@@ -10,6 +10,7 @@
  */
 import { type BlockScales, quantizeBlocksReference } from './blocks-reference'
 import { canQuantizeBlocks, quantizeBlocksSimd } from './blocks-simd'
+import { absMaxPerChannel, channelLayout } from './int8'
 import { simd } from './simd'
 
 export interface BlockLayout {
@@ -48,8 +49,24 @@ export function quantizeBlocks(
   data: Float32Array,
   layout: BlockLayout & { readonly symmetric: boolean },
 ): QuantizedBlocks {
-  return quantize(data, layout, { symmetric: layout.symmetric })
+  const { packed, scales, zeroPoints } = quantize(data, layout, { symmetric: layout.symmetric })
+  return { packed, scales, ...(zeroPoints && { zeroPoints }) }
 }
+
+/**
+ * The same, with a look at the values on the way.
+ * @returns undefined where one isn't finite
+ */
+export function quantizeFiniteBlocks(
+  data: Float32Array,
+  layout: BlockLayout & { readonly symmetric: boolean },
+): QuantizedBlocks | undefined {
+  const { areFinite, ...blocks } = quantize(data, layout, { symmetric: layout.symmetric })
+  return areFinite || allFinite(data) ? blocks : undefined
+}
+
+const allFinite = (data: Float32Array): boolean =>
+  !absMaxPerChannel(data, channelLayout([data.length], undefined)).includes(Number.NaN)
 
 /**
  * q = round(w / scale + zero point), saturated, with scales chosen elsewhere; a scale of 0 gives the zero point.
@@ -65,7 +82,11 @@ export function quantizeBlocksWith(
   return quantize(data, layout, { scales, ...(zeroPoints && { zeroPoints }) }).packed
 }
 
-function quantize(data: Float32Array, layout: BlockLayout, given: BlockScales): QuantizedBlocks {
+function quantize(
+  data: Float32Array,
+  layout: BlockLayout,
+  given: BlockScales,
+): QuantizedBlocks & { readonly areFinite?: boolean } {
   const fast = simd()
   return fast && canQuantizeBlocks(layout)
     ? quantizeBlocksSimd(fast, data, layout, given)

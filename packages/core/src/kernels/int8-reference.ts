@@ -9,6 +9,9 @@ import type { ChannelLayout } from './int8'
  */
 const RUN = 4096
 
+/** Magnitudes of what isn't finite have these bits or, as integers, larger ones. */
+export const INFINITY_BITS = 0x7f800000
+
 /** From this many neighbours with one scale on, a call of its own for each channel pays. */
 const LONG = 64
 

@@ -1,4 +1,5 @@
 import type { ChannelLayout } from './int8'
+import { INFINITY_BITS } from './int8-reference'
 import { CHUNK, PARAMETERS, type Simd, SOURCE, sourceOf, TARGET } from './simd'
 
 /** Where factors lie in float32, behind those in float64. */
@@ -58,6 +59,41 @@ export function quantizeInt8Simd(
     },
   })
   return quantized
+}
+
+/** Whether each chunk holds whole channels, of which each comes once. */
+export const canFitInt8 = ({ outer, inner }: ChannelLayout): boolean => outer === 1 && inner <= CHUNK
+
+/**
+ * Chooses scales and quantizes, chunk by chunk.
+ * @param scales one per channel, written
+ * @returns undefined where a value isn't finite
+ */
+export function fitInt8Simd(
+  simd: Simd,
+  data: Float32Array,
+  layout: ChannelLayout,
+  scales: Float32Array,
+): Int8Array | undefined {
+  const quantized = new Int8Array(data.length)
+  const at = sourceOf(simd, data)
+  const target = new Int8Array(simd.memory, TARGET, CHUNK)
+  const current = new Float32Array(simd.memory, PARAMETERS, CHUNK)
+  let largest = 0
+  const fit = (start: number, groups: number, inner: number) => {
+    const source = at(start, groups * inner)
+    largest = Math.max(largest, simd.int8Fitted(source, TARGET, PARAMETERS, SINGLES, groups, inner))
+    quantized.set(target.subarray(0, groups * inner), start)
+  }
+  eachChunk(layout, {
+    channels() {},
+    done(from, to) {
+      scales.set(current.subarray(0, to - from), from)
+    },
+    columns: (start, _, columns) => fit(start, columns, 1),
+    groups: fit,
+  })
+  return largest < INFINITY_BITS ? quantized : undefined
 }
 
 /** Float32 holds them with all its bits. */

@@ -4,8 +4,8 @@
  * (Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient inference", section 2.3).
  */
 
-import { absMaxReference, powerReference, quantizeInt8Reference } from './int8-reference'
-import { absMaxSimd, powerSimd, quantizeInt8Simd } from './int8-simd'
+import { absMaxReference, INFINITY_BITS, powerReference, quantizeInt8Reference } from './int8-reference'
+import { absMaxSimd, canFitInt8, fitInt8Simd, powerSimd, quantizeInt8Simd } from './int8-simd'
 import { simd } from './simd'
 
 /** An n-d tensor in row-major order seen from one axis: element (o, c, i) lies at (o * channels + c) * inner + i. */
@@ -21,8 +21,6 @@ export function channelLayout(dims: readonly number[], axis: number | undefined)
   if (axis === undefined) return { outer: 1, channels: 1, inner: product(0, dims.length) }
   return { outer: product(0, axis), channels: dims[axis] ?? 1, inner: product(axis + 1, dims.length) }
 }
-
-const INFINITY_BITS = 0x7f800000
 
 /**
  * The largest magnitude in each channel; NaN for a channel that holds NaN or an infinity.
@@ -69,6 +67,26 @@ export function quantizeInt8(data: Float32Array, layout: ChannelLayout, scales: 
     factors[channel] = 1 / (scales[channel] as number)
   const fast = simd()
   return fast ? quantizeInt8Simd(fast, data, layout, factors) : quantizeInt8Reference(data, layout, factors)
+}
+
+/**
+ * The same with symmetricScales of the data itself. Where channels lie one after the other the data is read once.
+ * @returns undefined where a value isn't finite
+ */
+export function fitInt8(
+  data: Float32Array,
+  layout: ChannelLayout,
+): { readonly quantized: Int8Array; readonly scales: Float32Array } | undefined {
+  const fast = simd()
+  if (fast && canFitInt8(layout)) {
+    const scales = new Float32Array(layout.channels)
+    const quantized = fitInt8Simd(fast, data, layout, scales)
+    return quantized && { quantized, scales }
+  }
+  const maxima = absMaxPerChannel(data, layout)
+  if (maxima.includes(Number.NaN)) return undefined
+  const scales = symmetricScales(maxima)
+  return { quantized: quantizeInt8(data, layout, scales), scales }
 }
 
 /** w' = q * scale, in float32, as DequantizeLinear computes it. */

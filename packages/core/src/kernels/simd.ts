@@ -23,6 +23,14 @@ export interface Kernels {
     rows: number,
     columns: number,
   ): void
+  int8Fitted(
+    source: number,
+    target: number,
+    scales: number,
+    lanes: number,
+    groups: number,
+    inner: number,
+  ): number
   squares(source: number, sums: number, count: number): void
   toFloat16(source: number, target: number, count: number): void
   fromFloat16(source: number, target: number, count: number): void
@@ -36,7 +44,7 @@ export interface Kernels {
     size: number,
     bits: number,
     mode: number,
-  ): void
+  ): number
   quantizeColumns(
     source: number,
     stride: number,
@@ -51,7 +59,7 @@ export interface Kernels {
     size: number,
     bits: number,
     mode: number,
-  ): void
+  ): number
 }
 
 /**

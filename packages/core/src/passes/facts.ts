@@ -54,7 +54,9 @@ function nearestRank(value: Value, depth: number, asked: Asked): number | undefi
     case 'Mul':
     case 'Div':
     case 'MatMul': {
-      const [a, b] = [rank(0), rank(1)]
+      // Often a constant, which tells at once, while what is computed is followed far.
+      const b = rank(1)
+      const a = b === undefined ? undefined : rank(0)
       return a === undefined || b === undefined ? undefined : Math.max(a, b)
     }
     default:

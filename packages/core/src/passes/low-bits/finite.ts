@@ -1,10 +1,11 @@
 import * as errors from '../../errors'
 
 /**
- * @param maxima of the weight's magnitudes, NaN for what isn't finite
+ * What was made of a weight.
+ * @param made undefined where one of its values isn't finite
  * @throws OnnxError ONNX_WEIGHT_NOT_FINITE
  */
-export function requireFinite(weight: string, maxima: Float32Array): Float32Array {
-  if (maxima.includes(Number.NaN)) throw errors.weightNotFinite(weight)
-  return maxima
+export function finite<T>(weight: string, made: T | undefined): T {
+  if (made === undefined) throw errors.weightNotFinite(weight)
+  return made
 }

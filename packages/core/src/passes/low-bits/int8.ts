@@ -1,7 +1,7 @@
 import { Tensor } from '../../graph/tensor'
-import { absMaxPerChannel, quantizeInt8, symmetricScales } from '../../kernels/int8'
+import { fitInt8, quantizeInt8 } from '../../kernels/int8'
 import type { Placement } from '../placement'
-import { requireFinite } from './finite'
+import { finite } from './finite'
 import type { WeightOptions } from './options'
 import { Parts } from './parts'
 import { isPassedOn } from './passed-on'
@@ -21,8 +21,11 @@ export function storeInt8({ value, tensor, int8 }: Plan, placement: Placement, s
   const uses = [...value.uses]
   const parts = new Parts(() => {
     const data = scratch.float32(tensor)
-    const scales = int8.scales ?? symmetricScales(requireFinite(name, absMaxPerChannel(data, layout)))
-    return { packed: new Uint8Array(quantizeInt8(data, layout, scales).buffer), scales }
+    const { quantized, scales } =
+      int8.scales === undefined
+        ? finite(name, fitInt8(data, layout))
+        : { quantized: quantizeInt8(data, layout, int8.scales), scales: int8.scales }
+    return { packed: new Uint8Array(quantized.buffer), scales }
   })
   value.initializer = Tensor.lazy('int8', tensor.dims, () => parts.packed())
   const dims = axis === undefined ? [] : [layout.channels]

@@ -1,13 +1,17 @@
-import { type QuantizedBlocks, quantizeBlocks, quantizeBlocksWith } from '../../kernels/blocks'
+import {
+  type QuantizedBlocks,
+  quantizeBlocks,
+  quantizeBlocksWith,
+  quantizeFiniteBlocks,
+} from '../../kernels/blocks'
 import { type Grids, searchGrids } from '../../kernels/grids'
 import { halfQuadraticGrid } from '../../kernels/hqq'
-import { absMaxPerChannel, channelLayout } from '../../kernels/int8'
 import { kQuantGrid } from '../../kernels/k-quant'
 import type { GridSearch } from '../../kernels/levels'
 import { powerOfTwoGrid } from '../../kernels/power-of-two'
 import { isColumnMajor, isRowMajor, toRows } from '../../kernels/row-order'
 import { leastSquaresGrid } from '../../kernels/scale-search'
-import { requireFinite } from './finite'
+import { finite } from './finite'
 import type { WeightOptions } from './options'
 import type { Plan } from './plan'
 import type { Scratch } from './scratch'
@@ -52,7 +56,6 @@ export function rounded(
   { rows, grids, packed }: Prepared,
   scratch: Scratch,
 ): () => QuantizedBlocks {
-  const whole = channelLayout(tensor.dims, undefined)
   const { layout, order } = form
   return () => {
     if (packed !== undefined && grids !== undefined) return { packed, ...grids }
@@ -60,9 +63,10 @@ export function rounded(
     let data = rows?.()
     if (data === undefined) {
       const weight = scratch.float32(tensor)
-      if (!read) requireFinite(value.name, absMaxPerChannel(weight, whole))
       data = transposed ? weight : toRows(weight, order)
     }
+    if (grids === undefined && !read)
+      return finite(value.name, quantizeFiniteBlocks(data, { ...layout, transposed, symmetric }))
     if (grids === undefined) return quantizeBlocks(data, { ...layout, transposed, symmetric })
     const { scales, zeroPoints } = grids
     return { packed: quantizeBlocksWith(data, { ...layout, transposed }, scales, zeroPoints), ...grids }
