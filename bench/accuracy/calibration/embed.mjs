@@ -1,0 +1,3 @@
+import { otherTexts } from '../sentences.mjs'
+
+export default otherTexts

@@ -1,0 +1,3 @@
+import { otherFiles } from '../filetype.mjs'
+
+export default otherFiles
