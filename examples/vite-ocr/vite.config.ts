@@ -18,8 +18,7 @@ export default defineConfig({
   plugins: [
     onnx({
       models: {
-        // Its output is only compared with a threshold: 'small' is plenty, and the text read stays the same.
-        '**/ch_PP-OCRv4_det_infer.onnx': { calibration: './calibration/detector.ts', accuracy: 'small' },
+        '**/ch_PP-OCRv4_det_infer.onnx': { calibration: './calibration/detector.ts' },
         // Its likeliest class at each step is the text: what counts is that it stays the likeliest.
         '**/ch_PP-OCRv4_rec_infer.onnx': {
           calibration: './calibration/recognizer.ts',
