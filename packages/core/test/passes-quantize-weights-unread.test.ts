@@ -38,6 +38,7 @@ async function quantized(
   options: Record<string, unknown>,
   context: PassContext,
   into = true,
+  pass = 'quantize-weights',
 ) {
   const reads: number[] = []
   const file: ExternalFile = {
@@ -54,7 +55,7 @@ async function quantized(
     }),
   }
   const model: Model = readModel(bytes, { external: () => file })
-  const [result] = await applyPasses(model, [{ pass: 'quantize-weights', options }], context)
+  const [result] = await applyPasses(model, [{ pass, options }], context)
   return { result, model, reads, encode: () => Buffer.from(encodeModel(model)) }
 }
 
@@ -101,5 +102,42 @@ describe('weights that are taken to be finite', () => {
       expect(reads.length).toBeGreaterThanOrEqual(3)
       expect(result?.skipped).toContainEqual({ node: 'first', reason: 'holds NaN or infinity' })
     }
+  })
+
+  describe('in integer layers', () => {
+    const dynamic = (
+      source: ReturnType<typeof files>,
+      options: Record<string, unknown>,
+      context: PassContext,
+    ) => quantized(source, options, context, true, 'quantize-dynamic')
+
+    it.each([{}, { weights: 'int8' }])('are read once and become the same bytes with %j', async (options) => {
+      const source = files()
+      const once = await dynamic(source, options, trusting)
+      expect(once.reads).toEqual([])
+      const bytes = once.encode()
+      // The table is no layer, but part of the file.
+      expect(once.reads).toHaveLength(3)
+      const twice = await dynamic(source, options, {})
+      expect(twice.encode().equals(bytes)).toBe(true)
+      expect(twice.reads).toHaveLength(5)
+      expect(once.result).toEqual(twice.result)
+    })
+
+    it('are looked at where all weights of the same scale share it', async () => {
+      const { reads } = await dynamic(files(), { granularity: 'tensor' }, trusting)
+      expect(reads).toHaveLength(2)
+    })
+
+    it('throw with their name when they are written and are not', async () => {
+      const source = files('second')
+      const { encode } = await dynamic(source, {}, trusting)
+      expect(encode).toThrow(expect.objectContaining({ code: 'ONNX_WEIGHT_NOT_FINITE', tensor: 'second' }))
+      const { result } = await dynamic(source, {}, {})
+      expect(result).toMatchObject({
+        changed: 1,
+        skipped: [{ reason: 'its weight holds NaN or infinity' }],
+      })
+    })
   })
 })

@@ -1,6 +1,6 @@
 /** IEEE 754 binary32 <-> binary16, rounding to nearest and ties to even, as onnxruntime's Cast does. */
 import { float16FitReference, fromFloat16Reference, toFloat16Reference } from './float16-reference'
-import { CHUNK, PARAMETERS, type Simd, SOURCE, simd, TARGET } from './simd'
+import { CHUNK, PARAMETERS, type Simd, SOURCE, simd, sourceOf, TARGET } from './simd'
 
 /** The smallest magnitude that rounds to infinity in float16: half a step above the largest number, 65504. */
 export const FLOAT16_OVERFLOW = 65520
@@ -13,14 +13,11 @@ export function toFloat16(data: Float32Array): Uint16Array {
   const fast = simd()
   if (fast === undefined) return toFloat16Reference(data)
   const converted = new Uint16Array(data.length)
-  // As integers: the bits of NaN stay as they are.
-  const bits = new Int32Array(data.buffer, data.byteOffset, data.length)
-  const source = new Int32Array(fast.memory, SOURCE, CHUNK)
+  const at = sourceOf(fast, data)
   const target = new Uint16Array(fast.memory, TARGET, CHUNK)
   for (let start = 0; start < data.length; start += CHUNK) {
     const count = Math.min(CHUNK, data.length - start)
-    source.set(bits.subarray(start, start + count))
-    fast.toFloat16(SOURCE, TARGET, roundUp(count))
+    fast.toFloat16(at(start, count), TARGET, roundUp(count))
     converted.set(target.subarray(0, count), start)
   }
   return converted
@@ -64,15 +61,18 @@ export function float16Fit(data: Float32Array): Float16Fit {
 }
 
 function fitSimd(fast: Simd, data: Float32Array): Float16Fit {
-  const bits = new Int32Array(data.buffer, data.byteOffset, data.length)
-  const source = new Int32Array(fast.memory, SOURCE, CHUNK)
+  const at = sourceOf(fast, data)
   const counts = new Int32Array(fast.memory, PARAMETERS, 4).fill(0)
-  for (let start = 0; start < data.length; start += CHUNK) {
-    const count = Math.min(CHUNK, data.length - start)
-    source.set(bits.subarray(start, start + count))
+  const whole = data.length & ~7
+  for (let start = 0; start < whole; start += CHUNK) {
+    const count = Math.min(CHUNK, whole - start)
+    fast.float16Fit(at(start, count), PARAMETERS, count)
+  }
+  if (whole < data.length) {
     // Zeros count for nothing.
-    source.fill(0, count, roundUp(count))
-    fast.float16Fit(SOURCE, PARAMETERS, roundUp(count))
+    const rest = new Float32Array(fast.memory, SOURCE, 8).fill(0)
+    rest.set(data.subarray(whole))
+    fast.float16Fit(SOURCE, PARAMETERS, rest.length)
   }
   const [overflows = 0, underflows = 0, nonFinite = 0] = counts
   const largest = new Float32Array(fast.memory, PARAMETERS, 4)[3] ?? 0

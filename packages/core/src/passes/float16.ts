@@ -6,6 +6,7 @@ import { Plan } from './float16/plan'
 import { storeHalf } from './float16/storage'
 import { constantsToInitializers } from './fold-constants'
 import { keepMatcher, nameMatcher } from './keep'
+import { Scratch } from './low-bits/scratch'
 import { definePass, type PassContext, type PassResult, type Skipped } from './pass'
 import { Placement } from './placement'
 import { inferTypes } from './types/infer'
@@ -47,7 +48,8 @@ export const float16 = definePass({
   choices: { mode: ['storage', 'compute'] },
   async run(model, { mode, keep, minBytes }, context) {
     const skipped: Skipped[] = []
-    const computing = mode === 'compute' ? await compute(model, keep, context) : undefined
+    const scratch = new Scratch()
+    const computing = mode === 'compute' ? await compute(model, keep, context, scratch) : undefined
     if (computing !== undefined) skipped.push(...computing.skipped)
     const kept = keepMatcher(keep)
     const keptByName = nameMatcher(keep)
@@ -55,7 +57,7 @@ export const float16 = definePass({
     const placement = new Placement()
     let changed = computing?.changed ?? 0
     for (const value of [...model.initializers()])
-      if (storeHalf(value, { kept: isKept, minBytes }, placement, skipped)) changed++
+      if (storeHalf(value, { kept: isKept, minBytes }, placement, skipped, scratch)) changed++
     return { changed, skipped }
   },
 })
@@ -64,6 +66,7 @@ async function compute(
   model: Model,
   keep: readonly string[],
   { calibration }: PassContext,
+  scratch: Scratch,
 ): Promise<PassResult> {
   if (computesHalf(model))
     return { changed: 0, skipped: [{ node: model.graph.name, reason: 'computes in float16 already' }] }
@@ -85,6 +88,7 @@ async function compute(
   const plan = new Plan(model, {
     kept: keepMatcher(keep),
     keptWeight: nameMatcher(keep),
+    scratch,
     ...(magnitudes === undefined ? {} : { magnitudes }),
   })
   const constants = convert(model, plan)

@@ -3,12 +3,15 @@ import type { Node } from '../graph/node'
 import type { Value } from '../graph/value'
 import { constantOf } from './facts'
 import { type IntegerLayer, integerLayer } from './integer/layers'
+import { Maxima } from './integer/maxima'
 import {
   addFloats,
   Constants,
   type IntegerWeight,
   integerWeight,
   removeIfUnused,
+  type UnreadWeight,
+  unreadIntegerWeight,
   type WeightType,
 } from './integer/weights'
 import { keepMatcher } from './keep'
@@ -47,10 +50,10 @@ export const quantizeDynamic = definePass({
   },
   choices: { weights: ['uint8', 'int8'], granularity: ['channel', 'tensor'] },
   fidelity: 10,
-  run(model, { weights, granularity, keep }) {
+  run(model, { weights, granularity, keep }, { weightsAreFinite = false }) {
     const kept = keepMatcher(keep)
     const skipped: Skipped[] = []
-    const writer = new DynamicWriter(weights as WeightType, granularity === 'channel')
+    const writer = new DynamicWriter(weights as WeightType, granularity === 'channel', weightsAreFinite)
     for (const graph of model.graphs()) {
       for (const node of graph.nodes) {
         const layer = integerLayer(node)
@@ -79,6 +82,8 @@ function unfit({ node, tensor, channels, depthwise, bias }: IntegerLayer, opset:
   return undefined
 }
 
+type Weight = IntegerWeight | UnreadWeight
+
 /** What DynamicQuantizeLinear makes of a value. */
 interface QuantizedInput {
   readonly quantized: Value
@@ -93,13 +98,16 @@ class DynamicWriter {
   readonly #inputs = new Map<Graph, Map<Value, QuantizedInput>>()
   readonly #weights = new Map<
     Value,
-    { readonly form: string; readonly weight: IntegerWeight; readonly value: Value }[]
+    { readonly form: string; readonly weight: Weight; readonly value: Value }[]
   >()
   readonly #constants = new Constants()
+  readonly #maxima = new Maxima()
+  readonly #trusting: boolean
 
-  constructor(type: WeightType, perChannel: boolean) {
+  constructor(type: WeightType, perChannel: boolean, trusting: boolean) {
     this.#type = type
     this.#perChannel = perChannel
+    this.#trusting = trusting
   }
 
   /** @returns false where the weight can't be quantized */
@@ -160,11 +168,12 @@ class DynamicWriter {
     const forms = this.#weights.get(weight) ?? []
     let stored = forms.find((each) => each.form === form)
     if (stored === undefined) {
-      const made = integerWeight(tensor, {
-        type: this.#type,
-        axis: this.#perChannel ? axis : undefined,
-        transposed,
-      })
+      const weightForm = { type: this.#type, axis: this.#perChannel ? axis : undefined, transposed }
+      // A single scale is shared by all weights that have the same: it has to be known now.
+      const made =
+        this.#trusting && this.#perChannel
+          ? unreadIntegerWeight(weight.name, tensor, weightForm, this.#maxima.scratch)
+          : integerWeight(tensor, weightForm, this.#maxima)
       if (made === undefined) return undefined
       const { graph } = weight
       const value = graph.addInitializer(graph.uniqueName(`${weight.name}_quantized`), made.quantized)
@@ -174,15 +183,17 @@ class DynamicWriter {
     return stored
   }
 
-  #scales({ kind, node, weight, tensor }: IntegerLayer, { scales }: IntegerWeight): Value {
+  #scales({ kind, node, weight, tensor, channels }: IntegerLayer, { scales }: Weight): Value {
     const alpha = kind === 'Gemm' ? node.float('alpha', 1) : 1
-    const scaled = alpha === 1 ? scales : scales.map((scale) => scale * alpha)
+    const scaled = (all: Float32Array) => (alpha === 1 ? all : all.map((scale) => scale * alpha))
     const { graph } = weight
-    if (!this.#perChannel) return this.#constants.scalar(graph, 'float32', scaled[0] ?? 1)
+    const made = typeof scales === 'function' ? () => scaled(scales()) : scaled(scales)
+    if (!this.#perChannel && typeof made !== 'function')
+      return this.#constants.scalar(graph, 'float32', made[0] ?? 1)
     // Conv has its channels second.
     const spatial = kind === 'Conv' ? tensor.dims.slice(2).map(() => 1) : []
-    const dims = kind === 'Conv' ? [1, scaled.length, ...spatial] : [scaled.length]
-    return addFloats(graph, `${weight.name}_scale`, dims, scaled)
+    const dims = kind === 'Conv' ? [1, channels, ...spatial] : [channels]
+    return addFloats(graph, `${weight.name}_scale`, dims, made)
   }
 }
 

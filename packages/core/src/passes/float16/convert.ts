@@ -72,17 +72,17 @@ function convertConstant(value: Value, plan: Plan, slots: readonly Slot[]): bool
   const { graph } = value
   const alone = full.length === 0 && slots.length === halfSlots.length && !value.isInput
   if (alone) {
-    value.initializer = tensor.byteLength <= SMALL ? eagerHalf(tensor) : halfTensor(tensor)
+    value.initializer = tensor.byteLength <= SMALL ? eagerHalf(tensor) : halfTensor(tensor, plan.scratch)
     typed(value, 'float16')
   } else if (tensor.byteLength <= SMALL || value.isInput || value.isOutput) {
     const copy = graph.addInitializer(
       graph.uniqueName(`${value.name}_float16`),
-      tensor.byteLength <= SMALL ? eagerHalf(tensor) : halfTensor(tensor),
+      tensor.byteLength <= SMALL ? eagerHalf(tensor) : halfTensor(tensor, plan.scratch),
     )
     for (const { node, index } of half) node.setInput(index, copy)
     for (const slot of halfSlots) slot.graph.setOutput(slot.index, copy)
   } else {
-    value.initializer = halfTensor(tensor)
+    value.initializer = halfTensor(tensor, plan.scratch)
     const first = graph.nodes[0]
     const cast = addCast(graph, value, `${value.name}_float32`, FLOAT32, first && { before: first })
     for (const { node, index } of full) node.setInput(index, cast)

@@ -6,6 +6,7 @@ import type { Use, Value } from '../../graph/value'
 import { float16Fit } from '../../kernels/float16'
 import type { DataType } from '../../onnx/data-types'
 import { castTarget } from '../facts'
+import type { Scratch } from '../low-bits/scratch'
 import type { Skipped } from '../pass'
 import { inferTypes } from '../types/infer'
 import { type Boundary, boundariesOf } from './boundaries'
@@ -36,6 +37,8 @@ export interface PlanOptions {
   kept(node: Node): boolean
   /** The same for a weight. */
   keptWeight(name: string): boolean
+  /** Memory that weights are read into. */
+  readonly scratch: Scratch
   /** Absent without calibration. */
   readonly magnitudes?: ReadonlyMap<Value, number>
 }
@@ -44,6 +47,7 @@ export interface PlanOptions {
 export class Plan {
   readonly types: ReadonlyMap<Value, DataType | undefined>
   readonly skipped: Skipped[] = []
+  readonly scratch: Scratch
   readonly #half = new Set<Node>()
   readonly #boundaries: readonly Boundary[]
   readonly #halfBoundaries = new Set<Boundary>()
@@ -55,6 +59,7 @@ export class Plan {
 
   constructor(model: Model, options: PlanOptions) {
     this.#options = options
+    this.scratch = options.scratch
     this.types = inferTypes(model)
     this.#boundaries = boundariesOf(model).filter((each) => this.#isFloat(each))
     this.#index()
@@ -99,7 +104,7 @@ export class Plan {
   fitOf(tensor: Tensor): ReturnType<typeof float16Fit> {
     let fit = this.#fits.get(tensor)
     if (fit === undefined) {
-      fit = float16Fit(tensor.float32())
+      fit = float16Fit(this.scratch.float32(tensor))
       this.#fits.set(tensor, fit)
     }
     return fit

@@ -1,6 +1,7 @@
 import { Tensor } from '../../graph/tensor'
 import type { Value } from '../../graph/value'
 import { float16Fit, toFloat16 } from '../../kernels/float16'
+import type { Scratch } from '../low-bits/scratch'
 import type { Skipped } from '../pass'
 import type { Placement } from '../placement'
 
@@ -21,32 +22,33 @@ export function storeHalf(
   { kept, minBytes }: StorageOptions,
   placement: Placement,
   skipped: Skipped[],
+  scratch: Scratch,
 ): boolean {
   const tensor = value.initializer
   if (tensor?.dataType !== 'float32' || tensor.byteLength < minBytes || value.uses.length === 0) return false
   if (tensor.byteLength / 2 <= castBytes(value)) return false
   if (value.uses.some(({ node, index }) => node.opType === 'DequantizeLinear' && index === 1)) return false
-  const reason = kept(value) ? 'is to be kept' : unfit(value, tensor)
-  if (reason === undefined) return store(value, tensor, placement)
+  const reason = kept(value) ? 'is to be kept' : unfit(value, tensor, scratch)
+  if (reason === undefined) return store(value, tensor, placement, scratch)
   skipped.push({ node: value.name, reason })
   return false
 }
 
-function unfit(value: Value, tensor: Tensor): string | undefined {
+function unfit(value: Value, tensor: Tensor, scratch: Scratch): string | undefined {
   if (value.isOutput) return 'is an output of its graph'
   if (!value.isConstant) return 'is the default of an input'
-  const { overflows, largest } = float16Fit(tensor.float32())
+  const { overflows, largest } = float16Fit(scratch.float32(tensor))
   if (overflows > 0) return `${overflows} of ${tensor.size} values are too large for float16`
   if (largest > 0 && largest < SMALLEST_MAX)
     return `its values, up to ${largest.toExponential(1)}, are too small for float16`
   return undefined
 }
 
-function store(value: Value, tensor: Tensor, placement: Placement): boolean {
+function store(value: Value, tensor: Tensor, placement: Placement, scratch: Scratch): boolean {
   const user = placement.firstUser(value)
   if (user === undefined) return false
   const { graph } = value
-  value.initializer = halfTensor(tensor)
+  value.initializer = halfTensor(tensor, scratch)
   const uses = [...value.uses]
   const [output] = graph.addNode(
     {
@@ -62,6 +64,6 @@ function store(value: Value, tensor: Tensor, placement: Placement): boolean {
 }
 
 /** The tensor rounded to float16 when the writer comes to it. */
-export function halfTensor(tensor: Tensor): Tensor {
-  return Tensor.lazy('float16', tensor.dims, () => new Uint8Array(toFloat16(tensor.float32()).buffer))
+export function halfTensor(tensor: Tensor, scratch: Scratch): Tensor {
+  return Tensor.lazy('float16', tensor.dims, () => new Uint8Array(toFloat16(scratch.float32(tensor)).buffer))
 }

@@ -1,8 +1,10 @@
 import type { Graph } from '../../graph/graph'
 import { Tensor } from '../../graph/tensor'
 import type { Value } from '../../graph/value'
-import { channelLayout, quantizeInt8, symmetricScales } from '../../kernels/int8'
+import { channelLayout, fitInt8, quantizeInt8, symmetricScales } from '../../kernels/int8'
 import type { DataType } from '../../onnx/data-types'
+import { finite } from '../low-bits/finite'
+import type { Scratch } from '../low-bits/scratch'
 import { Maxima } from './maxima'
 
 export type WeightType = 'int8' | 'uint8'
@@ -37,22 +39,72 @@ export function integerWeight(
   form: WeightForm,
   known = new Maxima(),
 ): IntegerWeight | undefined {
-  const { type, axis, transposed = false, leastScales } = form
+  const { type, axis, leastScales } = form
   const layout = channelLayout(tensor.dims, axis)
   const maxima = known.of(tensor, axis)
   if (maxima.includes(Number.NaN)) return undefined
   const scales = symmetricScales(maxima).map((scale, channel) => Math.max(scale, leastScales?.[channel] ?? 0))
-  const [rows = 0, columns = 0] = tensor.dims
-  const dims = transposed ? [columns, rows] : tensor.dims
-  const quantized = Tensor.lazy(type, dims, () => {
-    const signed = quantizeInt8(known.scratch.float32(tensor), layout, scales)
-    const bytes = new Uint8Array(signed.buffer, signed.byteOffset, signed.length)
-    // Adding 128 in eight bits flips the top one.
-    if (type === 'uint8')
-      for (let index = 0; index < bytes.length; index++) bytes[index] = (bytes[index] as number) ^ 0x80
-    return transposed ? transpose(bytes, rows, columns) : bytes
+  const quantized = Tensor.lazy(type, storedDims(tensor, form), () =>
+    stored(quantizeInt8(known.scratch.float32(tensor), layout, scales), tensor, form),
+  )
+  return { type, axis, scales, zeroPoint: zeroPointOf(type), quantized }
+}
+
+/** A weight whose scales are chosen when it is written. */
+export interface UnreadWeight extends Omit<IntegerWeight, 'scales'> {
+  /**
+   * One for each channel.
+   * @throws OnnxError ONNX_WEIGHT_NOT_FINITE, as `quantized` does
+   */
+  scales(): Float32Array
+}
+
+/** The same as integerWeight, of a weight that is taken to be finite: it is read once, when the writer comes to it. */
+export function unreadIntegerWeight(
+  name: string,
+  tensor: Tensor,
+  form: Omit<WeightForm, 'leastScales'>,
+  scratch: Scratch,
+): UnreadWeight {
+  const { type, axis } = form
+  const layout = channelLayout(tensor.dims, axis)
+  const fitted = () => finite(name, fitInt8(scratch.float32(tensor), layout))
+  let scales: Float32Array | undefined
+  const quantized = Tensor.lazy(type, storedDims(tensor, form), () => {
+    const made = fitted()
+    scales = made.scales
+    return stored(made.quantized, tensor, form)
   })
-  return { type, axis, scales, zeroPoint: type === 'uint8' ? 128 : 0, quantized }
+  return {
+    type,
+    axis,
+    zeroPoint: zeroPointOf(type),
+    quantized,
+    scales: () => (scales ??= fitted().scales),
+  }
+}
+
+const zeroPointOf = (type: WeightType): number => (type === 'uint8' ? 128 : 0)
+
+function storedDims({ dims }: Tensor, { transposed = false }: WeightForm): readonly number[] {
+  const [rows = 0, columns = 0] = dims
+  return transposed ? [columns, rows] : dims
+}
+
+/** Integers in the type and order that they're stored in; the array itself may become them. */
+function stored(integers: Int8Array, { dims }: Tensor, { type, transposed = false }: WeightForm): Uint8Array {
+  const bytes = new Uint8Array(integers.buffer, integers.byteOffset, integers.length)
+  if (type === 'uint8') addHalfRange(bytes)
+  const [rows = 0, columns = 0] = dims
+  return transposed ? transpose(bytes, rows, columns) : bytes
+}
+
+/** Adding 128 in eight bits flips the top one. */
+function addHalfRange(bytes: Uint8Array): void {
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2)
+  for (let index = 0; index < words.length; index++) words[index] = (words[index] as number) ^ 0x80808080
+  for (let index = 4 * words.length; index < bytes.length; index++)
+    bytes[index] = (bytes[index] as number) ^ 0x80
 }
 
 function transpose(bytes: Uint8Array, rows: number, columns: number): Uint8Array {
@@ -97,11 +149,22 @@ function outermost(graph: Graph): Graph {
   return root
 }
 
-/** Float32 numbers as a constant of `graph`. */
-export function addFloats(graph: Graph, base: string, dims: readonly number[], data: Float32Array): Value {
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-  return graph.addInitializer(graph.uniqueName(base), Tensor.fromBytes('float32', dims, bytes))
+/** Float32 numbers as a constant of `graph`, which may be made when it is written. */
+export function addFloats(
+  graph: Graph,
+  base: string,
+  dims: readonly number[],
+  data: Float32Array | (() => Float32Array),
+): Value {
+  const tensor =
+    typeof data === 'function'
+      ? Tensor.lazy('float32', dims, () => bytesOf(data()))
+      : Tensor.fromBytes('float32', dims, bytesOf(data))
+  return graph.addInitializer(graph.uniqueName(base), tensor)
 }
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
 
 /** Takes a constant out that no node reads any more. */
 export function removeIfUnused(value: Value): void {
