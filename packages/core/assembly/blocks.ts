@@ -202,6 +202,36 @@ function eight(at: usize, stride: usize, factor: v128, shift: v128, half: v128, 
   return i8x16.shuffle(first, last, 0, 8, 16, 24, 1, 9, 17, 25, 2, 10, 18, 26, 3, 11, 19, 27)
 }
 
+/** Four rows of four columns to four bytes of each column. */
+// @ts-expect-error: decorator
+@inline
+function bytes(at: usize, factor: v128, shift: v128, half: v128): v128 {
+  const first = i16x8.narrow_i32x4_s(
+    integers(at, factor, shift, half),
+    integers(at + 64, factor, shift, half),
+  )
+  const last = i16x8.narrow_i32x4_s(
+    integers(at + 128, factor, shift, half),
+    integers(at + 192, factor, shift, half),
+  )
+  const rows = i8x16.narrow_i16x8_u(first, last)
+  return i8x16.shuffle(rows, rows, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)
+}
+
+/** Four times four bytes of each of four columns to 16 bytes of each. */
+// @ts-expect-error: decorator
+@inline
+function storeColumns(to: usize, pitch: usize, a: v128, b: v128, c: v128, d: v128): void {
+  const ab = i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
+  const cd = i8x16.shuffle(c, d, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
+  const ba = i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
+  const dc = i8x16.shuffle(c, d, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
+  v128.store(to, i8x16.shuffle(ab, cd, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
+  v128.store(to + pitch, i8x16.shuffle(ab, cd, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+  v128.store(to + 2 * pitch, i8x16.shuffle(ba, dc, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
+  v128.store(to + 3 * pitch, i8x16.shuffle(ba, dc, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+}
+
 /**
  * Four columns of a block to `size * bits / 8` bytes each, `pitch` bytes apart.
  * @param tile the first row's values; rows are 64 bytes apart
@@ -229,15 +259,17 @@ function packFour(
       const c = eight(tile + 1024, 64, factor, shift, half, fifteen)
       const d = eight(tile + 1536, 64, factor, shift, half, fifteen)
       tile += 2048
-      const ab = i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
-      const cd = i8x16.shuffle(c, d, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
-      const ba = i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
-      const dc = i8x16.shuffle(c, d, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
-      const to = target + word
-      v128.store(to, i8x16.shuffle(ab, cd, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
-      v128.store(to + pitch, i8x16.shuffle(ab, cd, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
-      v128.store(to + 2 * pitch, i8x16.shuffle(ba, dc, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
-      v128.store(to + 3 * pitch, i8x16.shuffle(ba, dc, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+      storeColumns(target + word, pitch, a, b, c, d)
+    }
+  } else if (bits == 8) {
+    // 16 rows.
+    for (; word < width; word += 16) {
+      const a = bytes(tile, factor, shift, half)
+      const b = bytes(tile + 256, factor, shift, half)
+      const c = bytes(tile + 512, factor, shift, half)
+      const d = bytes(tile + 768, factor, shift, half)
+      tile += 1024
+      storeColumns(target + word, pitch, a, b, c, d)
     }
   }
   for (; word < width; word += 4) {

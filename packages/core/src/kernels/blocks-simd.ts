@@ -76,6 +76,19 @@ class Quantizer {
     })
   }
 
+  /** Takes the zero points, if there are, of one block in each of `count` rows. */
+  takeZeroPoints(from: number, count: number, block: number): void {
+    const { zeroPoints } = this
+    if (zeroPoints === undefined) return
+    const perByte = 8 / this.#bits
+    const width = this.#width
+    const chosen = this.#zeroPoints
+    const shift = (block % perByte) * this.#bits
+    let at = from * width + Math.floor(block / perByte)
+    for (let index = 0; index < count; index++, at += width)
+      zeroPoints[at] = (zeroPoints[at] as number) | ((chosen[index] as number) << shift)
+  }
+
   /** Where the packed zero point of each block lies. */
   #each(
     first: number,
@@ -178,7 +191,7 @@ function quantizeColumns(simd: Simd, data: Float32Array, layout: BlockLayout, qu
   }
 }
 
-/** Data that lies in the memory, symmetric: the kernel puts all where it belongs. False where there is no room for that. */
+/** Data that lies in the memory: the kernel puts all where it belongs. False where there is no room for that. */
 function quantizeColumnsInPlace(
   simd: Simd,
   data: Float32Array,
@@ -186,7 +199,7 @@ function quantizeColumnsInPlace(
   quantizer: Quantizer,
 ): boolean {
   const { blocks, blockBytes, packed, scales, mode } = quantizer
-  if (data.buffer !== simd.memory || mode !== 0) return false
+  if (data.buffer !== simd.memory || mode === 2) return false
   const pitch = blocks * blockBytes
   // Columns are done by 16: up to 15 that there aren't are written too.
   const target = data.byteOffset + data.byteLength
@@ -203,6 +216,7 @@ function quantizeColumnsInPlace(
         ...([scaleTarget + 4 * (from * blocks + block), 4 * blocks, ZERO_POINTS] as const),
         ...([Math.min(most, rows - from), blockSize, bits, mode] as const),
       )
+      quantizer.takeZeroPoints(from, Math.min(most, rows - from), block)
     }
   }
   packed.set(new Uint8Array(simd.memory, target, packed.length))
