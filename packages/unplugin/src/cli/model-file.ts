@@ -53,10 +53,13 @@ export const saveText = (text: string, file: string): Promise<number> =>
   saveWhole([new TextEncoder().encode(text)], file)
 
 /** Chunks are gathered to so many bytes: most are small, and a write of its own for each would be waited for. */
-const WRITE_BYTES = 1 << 22
+const WRITE_BYTES = 1 << 20
 
 /** Systems take no more chunks in one write. */
 const WRITE_CHUNKS = 1024
+
+/** So many bytes are brought to the disk while more is made, so that little is left to wait for in the end. */
+const SYNC_BYTES = 1 << 25
 
 /** What was gathered is written while more is made. */
 async function writeAll(handle: FileHandle, chunks: Iterable<Uint8Array>): Promise<number> {
@@ -64,10 +67,20 @@ async function writeAll(handle: FileHandle, chunks: Iterable<Uint8Array>): Promi
   let gathered: Uint8Array[] = []
   let size = 0
   let writing = Promise.resolve()
+  let unsynced = 0
+  const syncing: Promise<void>[] = []
   const write = async () => {
     await writing
     writing = writeChunks(handle, gathered, bytes)
     bytes += size
+    unsynced += size
+    if (unsynced >= SYNC_BYTES) {
+      const sync = handle.datasync()
+      // Heard of in the end: the system tells of a failure once.
+      sync.catch(() => undefined)
+      syncing.push(sync)
+      unsynced = 0
+    }
     gathered = []
     size = 0
   }
@@ -81,6 +94,7 @@ async function writeAll(handle: FileHandle, chunks: Iterable<Uint8Array>): Promi
   } finally {
     await writing
   }
+  await Promise.all(syncing)
   return bytes
 }
 
