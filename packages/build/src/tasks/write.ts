@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { closeSync, copyFileSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { OnnxError, readModel, writeModel } from '@unplugin-onnx/core'
+import { type Model, OnnxError, readModel, writeModel } from '@unplugin-onnx/core'
 import type { EnginePackage } from '../engine-package'
 import { errors } from '../errors'
 import { ExternalFiles } from '../external'
@@ -39,26 +39,35 @@ export async function write(
       const bounced = own.map((inherited) => ({ added: [], inherited }))
       return { ok: true, file, bytes: model.bytes, sha256: model.sha256, skipped: [], bounced }
     }
-    const skipped: { node: string; reason: string }[] = []
-    if (recipe !== sourceRecipe) {
-      const seen: Samples =
-        samples === undefined
+    const seen: Samples =
+      samples === undefined
+        ? []
+        : { length: samples.count, at: (index) => loadSample(work, samples.of, index).feeds }
+    const context = passContext(async () => engine, model.name, seen, seen.length > 0 ? read() : undefined)
+    const written = async (variant: Model, weightsAreFinite: boolean): Promise<Written> => {
+      const skipped =
+        recipe === sourceRecipe
           ? []
-          : { length: samples.count, at: (index) => loadSample(work, samples.of, index).feeds }
-      const context = passContext(async () => engine, model.name, seen, seen.length > 0 ? read() : undefined)
-      skipped.push(...(await applyRecipe(parsed, recipe, keep, context)))
+          : await applyRecipe(variant, recipe, keep, { ...context, weightsAreFinite })
+      const options = sessionOptionsFor(variant)
+      return {
+        ok: true,
+        file,
+        ...writeChunks(path, writeModel(variant)),
+        skipped: skipped.slice(0, maxSkips),
+        bounced: places.map((place, index) => {
+          const inherited = own[index] ?? []
+          return { added: addedTo(inherited, unsupported(variant, place, place)), inherited }
+        }),
+        ...(options && { session: options }),
+      }
     }
-    const options = sessionOptionsFor(parsed)
-    return {
-      ok: true,
-      file,
-      ...writeChunks(path, writeModel(parsed)),
-      skipped: skipped.slice(0, maxSkips),
-      bounced: places.map((place, index) => {
-        const inherited = own[index] ?? []
-        return { added: addedTo(inherited, unsupported(parsed, place, place)), inherited }
-      }),
-      ...(options && { session: options }),
+    // Weights are hardly ever not finite, and to look at each beforehand would be to read all of them twice.
+    try {
+      return await written(parsed, true)
+    } catch (cause) {
+      if (!(cause instanceof OnnxError) || cause.code !== 'ONNX_WEIGHT_NOT_FINITE') throw cause
+      return await written(read(), false)
     }
   } catch (cause) {
     // What is wrong with the source is wrong with all candidates.
