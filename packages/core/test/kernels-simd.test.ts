@@ -12,6 +12,9 @@ import {
 } from '../src/kernels/blocks'
 import { type BlockScales, quantizeBlocksReference } from '../src/kernels/blocks-reference'
 import { quantizeBlocksSimd } from '../src/kernels/blocks-simd'
+import { measureErrors } from '../src/kernels/error-measures'
+import { errorSumsReference } from '../src/kernels/error-sums-reference'
+import { errorSumsSimd } from '../src/kernels/error-sums-simd'
 import { float16Fit, fromFloat16, toFloat16 } from '../src/kernels/float16'
 import {
   float16FitReference,
@@ -243,6 +246,29 @@ describe('float16', () => {
     const halves = Uint16Array.from({ length: 65536 }, (_, bits) => bits)
     expectSameBits(fromFloat16(halves), fromFloat16Reference(halves))
     expectSameBits(fromFloat16(halves.subarray(1, 30)), fromFloat16Reference(halves.subarray(1, 30)))
+  })
+})
+
+describe('error measures', () => {
+  const expectSame = (reference: Float32Array, actual: Float32Array) => {
+    const sums = errorSumsSimd(fast(), reference, actual)
+    if (reference.every(Number.isFinite) && actual.every(Number.isFinite))
+      expect(sums).toEqual(errorSumsReference(reference, actual, 1))
+    else expect(sums).toBeUndefined()
+  }
+
+  it('give the same sums as their reference, whatever the numbers', () => {
+    const cases = fc.integer({ min: 0, max: 60 }).chain((length) => fc.tuple(mixed(length), mixed(length)))
+    fc.assert(
+      fc.property(cases, ([reference, actual]) => expectSame(reference, actual)),
+      { numRuns: 500 },
+    )
+  })
+
+  it.each([1, CHUNK / 2 - 1, CHUNK / 2, 2 * CHUNK + 3])('give the same sums of %i numbers', (length) => {
+    expectSame(weights(length, 4), weights(length, 5))
+    const masked = weights(length, 4).fill(Number.NEGATIVE_INFINITY, 0, 1)
+    expect(measureErrors(masked, masked.slice())).toEqual({ sqnr: 200, cosine: 1, maxError: 0 })
   })
 })
 

@@ -1,4 +1,7 @@
 /** How far numbers lie from the numbers they should be. */
+import { errorSumsReference, type Sums } from './error-sums-reference'
+import { errorSumsSimd } from './error-sums-simd'
+import { simd } from './simd'
 
 export type Numbers = ArrayLike<number>
 
@@ -42,37 +45,14 @@ export function measureErrors(reference: Numbers, actual: Numbers): ErrorMeasure
   return { sqnr, cosine: Math.max(-1, Math.min(1, cosine)), maxError }
 }
 
-interface Sums {
-  readonly signal: number
-  readonly power: number
-  readonly dot: number
-  readonly noise: number
-  readonly maxError: number
-}
-
 /** @returns undefined where something that isn't finite differs */
 function addUp(reference: Numbers, actual: Numbers, unit: number): Sums | undefined {
-  let signal = 0
-  let power = 0
-  let dot = 0
-  let noise = 0
-  let maxError = 0
-  for (let index = 0; index < reference.length; index++) {
-    const x = (reference[index] as number) * unit
-    const y = (actual[index] as number) * unit
-    const difference = Math.abs(x - y)
-    // Infinite or NaN only where one of them is (or two of the largest float64 are far apart, which is no better).
-    if (!(difference < Number.POSITIVE_INFINITY)) {
-      if (Object.is(x, y)) continue
-      return undefined
-    }
-    signal += x * x
-    power += y * y
-    dot += x * y
-    noise += difference * difference
-    if (difference > maxError) maxError = difference
+  if (unit === 1 && reference instanceof Float32Array && actual instanceof Float32Array) {
+    const fast = simd()
+    const sums = fast && errorSumsSimd(fast, reference, actual)
+    if (sums !== undefined) return sums
   }
-  return { signal, power, dot, noise, maxError }
+  return errorSumsReference(reference, actual, unit)
 }
 
 /** Signal-to-quantization-noise ratio in dB; see {@link ErrorMeasures.sqnr}. */

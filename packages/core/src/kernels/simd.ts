@@ -31,6 +31,7 @@ export interface Kernels {
     groups: number,
     inner: number,
   ): number
+  addUpErrors(first: number, second: number, sums: number, count: number): void
   squares(source: number, sums: number, count: number): void
   toFloat16(source: number, target: number, count: number): void
   fromFloat16(source: number, target: number, count: number): void
