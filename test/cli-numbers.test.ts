@@ -262,7 +262,7 @@ describe('convert', () => {
     ]
     expect(run(...args)).toMatchObject({ code: 0, stderr: '' })
     expect(readdirSync(join(folder, 'plain')).filter((name) => name.startsWith('report'))).toEqual([])
-    expect(JSON.parse(run('cache', 'stats', '--dir', 'kept', '--json').stdout)).toMatchObject({
+    expect(JSON.parse(run('cache', 'stats', '--cache-dir', 'kept', '--json').stdout)).toMatchObject({
       entries: 1,
       models: 1,
     })
@@ -288,7 +288,7 @@ describe('convert', () => {
 describe('cache', () => {
   it('says where it is, what it holds, and makes room', () => {
     expect(run('cache', 'dir').stdout).toBe(`${join(folder, 'node_modules/.cache/unplugin-onnx')}\n`)
-    expect(JSON.parse(run('cache', 'dir', '--dir', 'kept', '--json').stdout)).toEqual({
+    expect(JSON.parse(run('cache', 'dir', '--cache-dir', 'kept', '--json').stdout)).toEqual({
       dir: join(folder, 'kept'),
     })
     writeFileSync(join(folder, 'onnx.config.mjs'), "export default { cache: { dir: 'own' } }")
@@ -298,14 +298,14 @@ describe('cache', () => {
       run('convert', 'digits_mlp.onnx', '-o', 'any', '-t', 'node', '--effort', 'fast', '--cache-dir', 'kept')
         .code,
     ).toBe(0)
-    expect(run('cache', 'stats', '-d', 'kept').stdout).toMatch(
+    expect(run('cache', 'stats', '--cache-dir', 'kept').stdout).toMatch(
       /^entries +1 with [\d.]+ kB\nmodels +1\nlast used +20/,
     )
-    expect(run('cache', 'prune', '-d', 'kept', '--older-than', '1d').stdout).toMatch(
+    expect(run('cache', 'prune', '--cache-dir', 'kept', '--older-than', '1d').stdout).toMatch(
       /^Removed 0 entries: 0 B\. Kept 1 entry/,
     )
-    const pruned = JSON.parse(run('cache', 'prune', '-d', 'kept', '--max-size', '1kB', '--json').stdout)
+    const pruned = JSON.parse(run('cache', 'prune', '--cache-dir', 'kept', '--max-size', '1kB', '--json').stdout)
     expect(pruned).toMatchObject({ removed: [{ bytes: expect.any(Number) }], kept: 0, keptBytes: 0 })
-    expect(run('cache', 'stats', '-d', 'kept').stdout).toMatch(/^entries +0 with 0 B/)
+    expect(run('cache', 'stats', '--cache-dir', 'kept').stdout).toMatch(/^entries +0 with 0 B/)
   })
 })

@@ -167,7 +167,7 @@ export default defineConfig({ targets: [{ name: 'tv', ...common, recipes: ['int8
     [['convert', '-o', 'x'], /model/],
     [['convert'], /--out/],
     [['convert', 'digits_mlp.onnx', '-o', 'x', '-t', 'wams'], /wasm/],
-    [['convert', 'digits_mlp.onnx', '-o', 'x', '-a', 'excellent'], /high, balanced, small/],
+    [['convert', 'digits_mlp.onnx', '-o', 'x', '-a', 'excellent'], /high, balanced or small/],
     [['convert', 'digits_mlp.onnx', '-o', 'x', '-a', 'blanced'], /Did you mean balanced/],
     [['convert', 'digits_mlp.onnx', '-o', 'x', '-a', 'sqrn=25'], /Did you mean sqnr/],
     [['convert', 'digits_mlp.onnx', '-o', 'x', '--tarets', 'wasm'], /--target/],
@@ -181,13 +181,38 @@ export default defineConfig({ targets: [{ name: 'tv', ...common, recipes: ['int8
     [['cache', 'prune', '--older-than', 'long'], /30d/],
     [['cache', 'prune', '--max-size', 'large'], /500MB/],
     [['cache', 'stat'], /stats/],
-    [['cache', 'stats', '--dri', 'x'], /--dir/],
+    [['cache', 'stats', '--cache-dri', 'x'], /--cache-dir/],
     [['conver', 'digits_mlp.onnx'], /convert/],
     [[], /Usage/],
   ])('exits with 2 on %j', (args, says) => {
     const { code, stderr } = run(...args)
     expect(code).toBe(2)
     expect(stderr).toMatch(says)
+  })
+})
+
+describe('onnx.config.*', () => {
+  it.each([
+    ["export default { targts: ['wasm'] }", 2, ['has no option "targts"', 'Did you mean "targets"?']],
+    [
+      "export default { targets: ['wasm'",
+      1,
+      ["onnx.config.ts:1:34 can't be read", 'Correct what is written'],
+    ],
+    ["import x from './x'\nexport default x", 1, ["imports './x', which is not there", 'Correct the path']],
+    ["throw new Error('no GPU')", 1, ['fails when it is loaded: no GPU', 'Correct what it runs']],
+  ])('that holds %j: code, file, cause and cure, and no stack', (text, exit, says) => {
+    const file = join(folder, 'onnx.config.ts')
+    writeFileSync(file, text)
+    try {
+      const { code, stderr } = run('convert', 'digits_mlp.onnx', '-o', 'x')
+      expect(code).toBe(exit)
+      for (const each of ['onnx.config.ts', ...says]) expect(stderr).toContain(each)
+      expect(stderr).toMatch(/^error .+\n.+\n\(ONNX_(OPTION_UNKNOWN|CONFIG_UNREADABLE)\)\n$/)
+      expect(stderr).not.toContain(folder)
+    } finally {
+      rmSync(file)
+    }
   })
 })
 

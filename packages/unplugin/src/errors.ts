@@ -38,13 +38,23 @@ export const maxDropAlone = (model: string) =>
     model,
   })
 
-export const configUnreadable = (file: string, cause: unknown) =>
+const configError = (message: string, cure: string, cause?: unknown) =>
   new OnnxError({
     code: 'ONNX_CONFIG_UNREADABLE',
-    message: `${file} can't be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
-    cure: 'It must give the options as its default export: export default defineConfig({ … }).',
-    cause,
+    message,
+    cure,
+    ...(cause !== undefined && { cause }),
   })
+
+/** @param file its name, with line and column where they are known */
+export const configUnreadable = (file: string, problem: string, cure: string, cause: unknown) =>
+  configError(`${file} ${problem}`, cure, cause)
+
+export const configWithoutDefault = (file: string) =>
+  configError(
+    `${file} has no default export`,
+    'It gives the options as its default export: export default defineConfig({ … }).',
+  )
 
 export const engineMissing = (name: string, version: string | undefined, file: string | undefined) =>
   new OnnxError({

@@ -56,9 +56,19 @@ describe('validation', () => {
     [{ accuracy: { sqrn: 3 } }, 'ONNX_OPTION_UNKNOWN', '"accuracy.sqrn"', '"sqnr"'],
     [{ qqqqqqqq: 1 }, 'ONNX_OPTION_UNKNOWN', '"qqqqqqqq"', 'targets, accuracy, prefer'],
     [{ targets: 'wasm' }, 'ONNX_OPTION_INVALID', '"targets"', 'an array of names'],
-    [{ accuracy: 'best' }, 'ONNX_OPTION_INVALID', '"accuracy"', "'high', 'balanced', 'small'"],
+    [
+      { accuracy: 'best' },
+      'ONNX_OPTION_INVALID',
+      '"accuracy"',
+      "must be 'high', 'balanced', 'small' or an object of sqnr",
+    ],
     [{ dts: 'yes' }, 'ONNX_OPTION_INVALID', '"dts"', 'true or false'],
-    [{ logLevel: 'loud' }, 'ONNX_OPTION_INVALID', '"logLevel"', "'silent'"],
+    [
+      { logLevel: 'loud' },
+      'ONNX_OPTION_INVALID',
+      '"logLevel"',
+      "must be 'silent', 'error', 'warn' or 'info'",
+    ],
     [{ models: ['a'] }, 'ONNX_OPTION_INVALID', '"models"', 'an object'],
     [{ include: 3 }, 'ONNX_OPTION_INVALID', '"include"', 'a glob'],
     [[], 'ONNX_OPTION_INVALID', 'onnx()', 'an object'],
@@ -172,8 +182,54 @@ describe('the configuration file', () => {
     })
   })
 
-  it('gives an error of its own when it can not be evaluated', async () => {
-    writeFileSync(join(root, 'onnx.config.ts'), 'export default {{\n')
-    await expect(createOptionsReader(root, {})()).rejects.toMatchObject({ code: 'ONNX_CONFIG_UNREADABLE' })
+  it.each([
+    [
+      'export default {{\n',
+      "onnx.config.ts:1:17 can't be read: Unexpected token",
+      'Correct what is written there.',
+    ],
+    [
+      "export default { targets: ['wasm'\n",
+      'onnx.config.ts:2:1 can\'t be read: Unexpected token, expected ","',
+      'Correct what is written there.',
+    ],
+    [
+      "import { x } from './broken'\nexport default x\n",
+      "broken.ts:2:1 can't be read: Unexpected token",
+      'Correct what is written there.',
+    ],
+    [
+      "import x from './nope'\nexport default x\n",
+      "onnx.config.ts imports './nope', which is not there",
+      'Correct the path; it starts from where the file lies.',
+    ],
+    [
+      "import x from '@nope/nope/x'\nexport default x\n",
+      "onnx.config.ts imports '@nope/nope/x', which is not there",
+      'Install it in the project: npm install --save-dev @nope/nope.',
+    ],
+    [
+      'export default defineConfig({})\n',
+      'onnx.config.ts fails when it is loaded: defineConfig is not defined',
+      'Correct what it runs or imports.',
+    ],
+    [
+      'export const options = {}\n',
+      'onnx.config.ts has no default export',
+      'It gives the options as its default export: export default defineConfig({ … }).',
+    ],
+  ])('that holds %j gives an error that says where and what to do', async (text, problem, cure) => {
+    writeFileSync(join(root, 'onnx.config.ts'), text)
+    writeFileSync(join(root, 'broken.ts'), 'export const\n')
+    await expect(createOptionsReader(root, {})()).rejects.toMatchObject({
+      code: 'ONNX_CONFIG_UNREADABLE',
+      problem,
+      cure,
+    })
+  })
+
+  it('may be CommonJS', async () => {
+    writeFileSync(join(root, 'onnx.config.js'), "module.exports = { targets: ['wasm'] }\n")
+    expect(await createOptionsReader(root, {})()).toEqual({ targets: ['wasm'] })
   })
 })

@@ -25,7 +25,7 @@ export function accuracy(text: string): (typeof presets)[number] | Record<string
     if (!measures.includes(name) || value === '' || !Number.isFinite(number)) {
       const near = nearest(name, part.includes('=') ? measures : presets)
       throw new InvalidArgumentError(
-        `It is high, balanced, small, or measures such as 'sqnr=25,cosine=0.99,top1=0.98'.${
+        `It is high, balanced or small, or measures such as 'sqnr=25,cosine=0.99,top1=0.98'.${
           near === undefined || near === name ? '' : ` Did you mean ${near}?`
         }`,
       )

@@ -14,7 +14,7 @@ import { print } from './report'
 import { bytes as shown } from './units'
 
 interface Flags {
-  readonly dir?: string
+  readonly cacheDir?: string
   readonly json?: true
 }
 
@@ -40,7 +40,7 @@ export const cacheCommand = (): Command =>
 const withFlags = (name: string, description: string): Command =>
   new Command(name)
     .description(description)
-    .option('-d, --dir <folder>', "the cache's folder, where it is not the project's")
+    .option('--cache-dir <dir>', 'folder of the cache')
     .option('--json', 'print JSON')
 
 /** As named, as configured, or where it is by default. */
@@ -51,13 +51,13 @@ export async function cacheFolder(root: string, dir: string | undefined): Promis
 }
 
 async function dir(flags: Flags): Promise<void> {
-  const folder = await cacheFolder(process.cwd(), flags.dir)
+  const folder = await cacheFolder(process.cwd(), flags.cacheDir)
   if (flags.json) print({ dir: folder })
   else process.stdout.write(`${folder}\n`)
 }
 
 async function stats(flags: Flags): Promise<void> {
-  const folder = await cacheFolder(process.cwd(), flags.dir)
+  const folder = await cacheFolder(process.cwd(), flags.cacheDir)
   const found = await cacheStats(folder)
   if (flags.json) return print({ dir: folder, ...found })
   const { entries, bytes, models, oldest, newest, recipes, leftovers } = found
@@ -78,8 +78,8 @@ async function stats(flags: Flags): Promise<void> {
   process.stdout.write(rows.map(([label, text]) => `${label.padEnd(16)}${text}\n`).join(''))
 }
 
-async function prune({ dir, json, all, olderThan, maxSize }: PruneFlags): Promise<void> {
-  const folder = await cacheFolder(process.cwd(), dir)
+async function prune({ cacheDir, json, all, olderThan, maxSize }: PruneFlags): Promise<void> {
+  const folder = await cacheFolder(process.cwd(), cacheDir)
   const options: PruneOptions = {
     ...(all && { all }),
     ...(olderThan !== undefined && { olderThan }),

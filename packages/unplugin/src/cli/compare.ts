@@ -52,7 +52,7 @@ export const compareCommand = (): Command =>
     .option('-t, --target <name>', 'of a variant that convert wrote: open it as this target does')
     .option(
       '-a, --accuracy <budget>',
-      "exit with 3 below it: high, balanced, small, or measures: 'sqnr=25,cosine=0.99'",
+      "exit with 3 below it: high, balanced or small, or measures: 'sqnr=25,cosine=0.99'",
       accuracy,
     )
     .option('-e, --evaluate <module>', 'a module that scores both at their task')

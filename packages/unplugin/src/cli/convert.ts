@@ -49,7 +49,11 @@ export const convertCommand = (): Command =>
       '-c, --calibration <path>',
       'inputs to measure on: .npz, .npy, a module that yields feeds, or a folder of pictures or WAV files',
     )
-    .option('-a, --accuracy <budget>', "high, balanced, small, or measures: 'sqnr=25,cosine=0.99'", accuracy)
+    .option(
+      '-a, --accuracy <budget>',
+      "high, balanced or small, or measures: 'sqnr=25,cosine=0.99'",
+      accuracy,
+    )
     .option('-e, --evaluate <module>', 'a module that scores models at their task, as part of the budget')
     .option(
       '--max-drop <drop>',

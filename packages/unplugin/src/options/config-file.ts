@@ -1,7 +1,8 @@
 import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import { configUnreadable } from '../errors'
+import { basename, dirname, join, relative } from 'node:path'
+import type { OnnxError } from '@unplugin-onnx/core'
+import { configUnreadable, configWithoutDefault } from '../errors'
 import type { Options } from './schema'
 import { validateOptions } from './validate'
 
@@ -16,6 +17,7 @@ export function configFile(root: string): string | undefined {
 async function loadConfigFile(file: string): Promise<Options> {
   const { createJiti } = await import('jiti')
   const jiti = createJiti(file, { moduleCache: false, fsCache: false })
+  const name = basename(file)
   let exported: { readonly default?: unknown }
   try {
     const text = await readFile(file, 'utf8')
@@ -29,9 +31,40 @@ async function loadConfigFile(file: string): Promise<Options> {
       }),
     )
   } catch (cause) {
-    throw configUnreadable(basename(file), cause)
+    throw loadFailure(file, cause)
   }
-  return validateOptions(exported.default, basename(file))
+  // Without a default, jiti gives all exports in its place, which is right for `module.exports`.
+  if ('__esModule' in exported && !Object.hasOwn(exported, 'default')) throw configWithoutDefault(name)
+  return validateOptions(exported.default, name)
+}
+
+/** Why a configuration file can't be loaded, in its own words and places: parsers and Node add paths of this machine. */
+function loadFailure(file: string, cause: unknown): OnnxError {
+  const name = basename(file)
+  const text = cause instanceof Error ? cause.message : String(cause)
+  // The file itself, or one that it imports.
+  const [, problem = '', path, line, column] =
+    /^ParseError: (.*?)\s*\n\s*(\S.*):(\d+):(\d+)$/s.exec(text) ?? []
+  if (path !== undefined)
+    return configUnreadable(
+      `${relative(dirname(file), path)}:${line}:${Number(column) + 1}`,
+      `can't be read: ${problem.replace(/\.$/, '')}`,
+      'Correct what is written there.',
+      cause,
+    )
+  const [said = ''] = text.split('\nRequire stack:')
+  const module = /^Cannot find (?:module|package) '([^']+)'/.exec(said)?.[1]
+  if (module === undefined)
+    return configUnreadable(
+      name,
+      `fails when it is loaded: ${said}`,
+      'Correct what it runs or imports.',
+      cause,
+    )
+  const cure = /^(?:[./]|[A-Za-z]:)/.test(module)
+    ? 'Correct the path; it starts from where the file lies.'
+    : `Install it in the project: npm install --save-dev ${module.split('/', module.startsWith('@') ? 2 : 1).join('/')}.`
+  return configUnreadable(name, `imports '${module}', which is not there`, cure, cause)
 }
 
 /**

@@ -77,14 +77,19 @@ const patterns: Kind = {
   expected: 'a glob, a regular expression or an array of them',
   accepts: (value) => isPattern(value) || (Array.isArray(value) && value.every(isPattern)),
 }
+const quoted = (names: readonly string[]): string[] => names.map((name) => `'${name}'`)
+/** `a, b or c`. */
+const either = (choices: readonly string[]): string =>
+  [choices.slice(0, -1).join(', '), ...choices.slice(-1)].filter((part) => part !== '').join(' or ')
 const oneOf = (...names: string[]): Kind => ({
-  expected: names.map((name) => `'${name}'`).join(', '),
+  expected: either(quoted(names)),
   accepts: (value) => names.includes(value as string),
 })
 
-const levels = oneOf('high', 'balanced', 'small')
+const presets = ['high', 'balanced', 'small']
+const levels = oneOf(...presets)
 const accuracy: Kind = {
-  expected: `${levels.expected} or an object of sqnr, cosine, top1, evaluate and maxDrop`,
+  expected: `${either([...quoted(presets), 'an object'])} of sqnr, cosine, top1, evaluate and maxDrop`,
   accepts: (value) => levels.accepts(value) || isObject(value),
   keys: {
     sqnr: number,
