@@ -510,9 +510,25 @@ describe('compare', () => {
     expect([missed.code, missed.stderr]).toEqual([3, expect.stringMatching(/dB short of 120 dB/)])
   })
 
-  it('says where models have nothing to do with each other', () => {
-    const { code, stderr } = compare('digits_ext.onnx')
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/ONNX_ENGINE_FAILED|ONNX_OUTPUTS_DIFFER/)])
+  it('says where models have nothing to do with each other, and what each of them is fed', () => {
+    for (const model of ['digits_cnn.onnx', 'diabetes_mlp.onnx', 'code_lang.onnx'])
+      cpSync(modelFile(model), join(folder, model))
+    const differing = (variant: string) => {
+      const { code, stderr } = run('compare', 'digits_mlp.onnx', variant)
+      expect([code, stderr]).toEqual([1, expect.stringContaining('(ONNX_SIGNATURES_DIFFER)')])
+      expect(stderr).toContain(
+        'digits_mlp.onnx takes x: float32[batch, 64] and gives y: float32[batch, 10]; ',
+      )
+      expect(stderr).toContain('Compare a model with what was made of it, the source first.')
+      return stderr
+    }
+    expect(differing('digits_cnn.onnx')).toContain(
+      "It is no variant of digits_mlp.onnx: its input 'x' is another one.",
+    )
+    expect(differing('diabetes_mlp.onnx')).toContain(
+      'diabetes_mlp.onnx takes x: float32[batch, 10] and gives',
+    )
+    expect(differing('code_lang.onnx')).toContain("It is no variant of digits_mlp.onnx: it has no input 'x'.")
   })
 })
 

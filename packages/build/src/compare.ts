@@ -16,6 +16,7 @@ import { reaches, type Verdict } from './planner/score'
 import { WorkerDied, WorkerPool } from './pool'
 import { printable } from './printable'
 import { hashEvaluation } from './request'
+import { checkSignatures } from './same-signature'
 import type { SessionOptions } from './session-options'
 import { absolute, hashExternal, hashModel } from './source'
 import type { EngineName } from './targets'
@@ -98,7 +99,7 @@ interface Work {
  * variant of a conversion and its calibration, the numbers are those of its report.
  * @param source path of the file that is right
  * @param variant path of the file that is measured
- * @throws OnnxError ONNX_ENGINE_MISSING; ONNX_ENGINE_FAILED where one doesn't run; ONNX_OUTPUTS_DIFFER where names, types
+ * @throws OnnxError ONNX_SIGNATURES_DIFFER; ONNX_ENGINE_MISSING; ONNX_ENGINE_FAILED where one doesn't run; ONNX_OUTPUTS_DIFFER where names, types
  * or shapes of outputs differ, or numbers are lost; those of calibration, evaluation and options
  */
 export async function compareModels(
@@ -124,6 +125,10 @@ export async function compareModels(
   try {
     const opened = await open(absolute(root, source), names.source, pool)
     const other = await open(absolute(root, variant), names.variant, pool)
+    checkSignatures(
+      { ...opened.inspection, name: names.source },
+      { ...other.inspection, name: names.variant },
+    )
     const file = await asOneFile(other.model, folder)
     const task = normalized.task && module ? { ...normalized.task, module } : undefined
     const { inputs: overrides } = normalized

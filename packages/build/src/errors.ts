@@ -133,6 +133,15 @@ export const errors = {
       cause,
     ),
 
+  /** @param difference the first; `both` says what each of them takes and gives */
+  signaturesDiffer: (model: string, source: string, difference: string, both: string) =>
+    error(
+      'ONNX_SIGNATURES_DIFFER',
+      model,
+      `It is no variant of ${printable(source)}: ${difference}. ${both}`,
+      'Compare a model with what was made of it, the source first.',
+    ),
+
   outputsDiffer: (model: string, problem: string) =>
     error(
       'ONNX_OUTPUTS_DIFFER',
