@@ -67,10 +67,31 @@ const LONG = 64
 @inline
 function maximaOfFour(source: usize, bytes: usize): v128 {
   const last = bytes - 16
-  const a = fourMaxima(source, last)
-  const b = fourMaxima(source + bytes, last)
-  const c = fourMaxima(source + 2 * bytes, last)
-  const d = fourMaxima(source + 3 * bytes, last)
+  return largestOfEach(
+    fourMaxima(source, last),
+    fourMaxima(source + bytes, last),
+    fourMaxima(source + 2 * bytes, last),
+    fourMaxima(source + 3 * bytes, last),
+  )
+}
+
+/** The same of 9: no loop, which would take longer than its content. */
+// @ts-expect-error: decorator
+@inline
+function maximaOfNines(source: usize): v128 {
+  return largestOfEach(nineMaxima(source), nineMaxima(source + 36), nineMaxima(source + 72), nineMaxima(source + 108))
+}
+
+// @ts-expect-error: decorator
+@inline
+function nineMaxima(source: usize): v128 {
+  return i32x4.max_s(i32x4.max_s(magnitudes(source), magnitudes(source + 16)), magnitudes(source + 20))
+}
+
+/** The largest lane of each of four vectors. */
+// @ts-expect-error: decorator
+@inline
+function largestOfEach(a: v128, b: v128, c: v128, d: v128): v128 {
   const ab = i32x4.max_s(
     i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23),
     i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31),
@@ -91,7 +112,7 @@ export function absMaxGroups(source: usize, maxima: usize, groups: i32, inner: i
   if (inner >= 4 && inner < LONG) {
     const bytes = (<usize>inner) << 2
     for (; group + 4 <= groups; group += 4) {
-      const max = maximaOfFour(source, bytes)
+      const max = inner == 9 ? maximaOfNines(source) : maximaOfFour(source, bytes)
       const at = maxima + ((<usize>group) << 2)
       v128.store(at, i32x4.max_s(v128.load(at), max))
       source += 4 * bytes
@@ -404,6 +425,63 @@ function longFitted(
   return largest
 }
 
+/**
+ * Four vectors to integers.
+ * @returns how far the values are from them at most, in each lane
+ */
+// @ts-expect-error: decorator
+@inline
+function fitSixteen(source: usize, to: usize, e: v128, f: v128, g: v128, h: v128): v128 {
+  const magic = v128.load_splat<f32>(QUICK, 8)
+  const mask = v128.load_splat<i32>(QUICK_BITS)
+  const base = v128.load_splat<i32>(QUICK_BITS, 4)
+  const a = f32x4.mul(v128.load(source), e)
+  const b = f32x4.mul(v128.load(source, 16), f)
+  const c = f32x4.mul(v128.load(source, 32), g)
+  const d = f32x4.mul(v128.load(source, 48), h)
+  const w = f32x4.add(a, magic)
+  const x = f32x4.add(b, magic)
+  const y = f32x4.add(c, magic)
+  const z = f32x4.add(d, magic)
+  const low = i16x8.narrow_i32x4_s(i32x4.sub(w, base), i32x4.sub(x, base))
+  const high = i16x8.narrow_i32x4_s(i32x4.sub(y, base), i32x4.sub(z, base))
+  v128.store(to, i8x16.narrow_i16x8_s(low, high))
+  return f32x4.pmax(
+    f32x4.pmax(distance(a, w, magic, mask), distance(b, x, magic, mask)),
+    f32x4.pmax(distance(c, y, magic, mask), distance(d, z, magic, mask)),
+  )
+}
+
+/** The same of one vector. */
+// @ts-expect-error: decorator
+@inline
+function fitFour(source: usize, to: usize, factor: v128): v128 {
+  const magic = v128.load_splat<f32>(QUICK, 8)
+  const base = v128.load_splat<i32>(QUICK_BITS, 4)
+  const value = f32x4.mul(v128.load(source), factor)
+  const moved = f32x4.add(value, magic)
+  const low = i16x8.narrow_i32x4_s(i32x4.sub(moved, base), base)
+  v128.store32_lane(to, i8x16.narrow_i16x8_s(low, low), 0)
+  return distance(value, moved, magic, v128.load_splat<i32>(QUICK_BITS))
+}
+
+/** Four groups of 9, as the kernels of most depthwise layers are, with their factors. */
+// @ts-expect-error: decorator
+@inline
+function fitNines(source: usize, to: usize, factor: v128): v128 {
+  const a = i8x16.shuffle(factor, factor, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3)
+  const ab = i8x16.shuffle(factor, factor, 0, 1, 2, 3, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7)
+  const b = i8x16.shuffle(factor, factor, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7)
+  const bc = i8x16.shuffle(factor, factor, 4, 5, 6, 7, 4, 5, 6, 7, 8, 9, 10, 11, 8, 9, 10, 11)
+  const c = i8x16.shuffle(factor, factor, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11)
+  const cd = i8x16.shuffle(factor, factor, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11, 12, 13, 14, 15)
+  const d = i8x16.shuffle(factor, factor, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15)
+  return f32x4.pmax(
+    f32x4.pmax(fitSixteen(source, to, a, a, ab, b), fitSixteen(source + 64, to + 16, bc, c, cd, d)),
+    fitFour(source + 128, to + 32, d),
+  )
+}
+
 /** Four groups at once: they end where a vector does. */
 function shortFitted(
   source: usize,
@@ -419,51 +497,47 @@ function shortFitted(
   const divisor = v128.load_splat<f32>(SCALING)
   const smallest = v128.load_splat<f32>(SCALING, 4)
   const ones = v128.load_splat<f32>(SCALING, 8)
-  const magic = v128.load_splat<f32>(QUICK, 8)
   const limit = v128.load_splat<f32>(QUICK, 12)
-  const mask = v128.load_splat<i32>(QUICK_BITS)
-  const base = v128.load_splat<i32>(QUICK_BITS, 4)
   const bytes = (<usize>inner) << 2
   const end = bytes << 2
   let largest = i32x4.splat(0)
   let group = 0
   for (; group + 4 <= groups; group += 4) {
-    const max = inner >= 4 ? maximaOfFour(source, bytes) : maximaOfFew(source, inner)
+    const max =
+      inner == 9
+        ? maximaOfNines(source)
+        : inner >= 4
+          ? maximaOfFour(source, bytes)
+          : maximaOfFew(source, inner)
     largest = i32x4.max_s(largest, max)
     const exact = f32x4.div(max, divisor)
     const scale = v128.bitselect(ones, exact, f32x4.lt(exact, smallest))
     v128.store(scales, scale)
     const factor = f32x4.div(ones, scale)
     let farthest = f32x4.splat(0)
-    let at: usize = 0
-    let to = target
-    for (; at + 64 <= end; at += 64) {
-      const from = source + at
-      const by = lanes + at
-      const a = f32x4.mul(v128.load(from), spread(factor, by))
-      const b = f32x4.mul(v128.load(from, 16), spread(factor, by + 16))
-      const c = f32x4.mul(v128.load(from, 32), spread(factor, by + 32))
-      const d = f32x4.mul(v128.load(from, 48), spread(factor, by + 48))
-      const w = f32x4.add(a, magic)
-      const x = f32x4.add(b, magic)
-      const y = f32x4.add(c, magic)
-      const z = f32x4.add(d, magic)
-      farthest = f32x4.pmax(farthest, distance(a, w, magic, mask))
-      farthest = f32x4.pmax(farthest, distance(b, x, magic, mask))
-      farthest = f32x4.pmax(farthest, distance(c, y, magic, mask))
-      farthest = f32x4.pmax(farthest, distance(d, z, magic, mask))
-      const low = i16x8.narrow_i32x4_s(i32x4.sub(w, base), i32x4.sub(x, base))
-      const high = i16x8.narrow_i32x4_s(i32x4.sub(y, base), i32x4.sub(z, base))
-      v128.store(to, i8x16.narrow_i16x8_s(low, high))
-      to += 16
-    }
-    for (; at < end; at += 16) {
-      const a = f32x4.mul(v128.load(source + at), spread(factor, lanes + at))
-      const w = f32x4.add(a, magic)
-      farthest = f32x4.pmax(farthest, distance(a, w, magic, mask))
-      const low = i16x8.narrow_i32x4_s(i32x4.sub(w, base), base)
-      v128.store32_lane(to, i8x16.narrow_i16x8_s(low, low), 0)
-      to += 4
+    if (inner == 9) farthest = fitNines(source, target, factor)
+    else {
+      let at: usize = 0
+      let to = target
+      for (; at + 64 <= end; at += 64) {
+        const by = lanes + at
+        farthest = f32x4.pmax(
+          farthest,
+          fitSixteen(
+            source + at,
+            to,
+            spread(factor, by),
+            spread(factor, by + 16),
+            spread(factor, by + 32),
+            spread(factor, by + 48),
+          ),
+        )
+        to += 16
+      }
+      for (; at < end; at += 16) {
+        farthest = f32x4.pmax(farthest, fitFour(source + at, to, spread(factor, lanes + at)))
+        to += 4
+      }
     }
     if (v128.any_true(f32x4.gt(farthest, limit))) {
       for (let index = 0; index < 4; index++)
