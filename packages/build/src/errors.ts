@@ -89,12 +89,13 @@ export const errors = {
     sample: string,
     message: string,
     cause?: unknown,
+    cure = 'Mend that sample, or leave it out.',
   ) =>
     error(
       'ONNX_CALIBRATION_SAMPLE_INVALID',
       model,
       `Calibration '${printable(calibration)}', ${printable(sample)}: ${message}`,
-      'Mend that sample, or leave it out.',
+      cure,
       cause,
     ),
 

@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { readModel } from '@unplugin-onnx/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Feeds } from '../src/arrays'
+import type { CalibrationData, CalibrationOptions } from '../src/calibration'
+import { recurrentCure } from '../src/calibration/recurrent'
+import { convert } from '../src/converter'
 import { type EngineSession, openModel } from '../src/engine'
 import { findEngine } from '../src/engine-package'
 import { inspectModel } from '../src/tasks/inspect'
@@ -78,6 +82,29 @@ describe('recurrent state', () => {
   })
 })
 
+describe('what to do where a model with state fails', () => {
+  const inspection = { inputs: [input('x', ['n', 1]), input('h0', [2, 'n', 1])], outputs: [] }
+  const data = (kind: 'wav' | 'numpy' | 'images', options: object) =>
+    ({ kind, name: 'speech', path: 'speech', options, files: [], sha256: '' }) as unknown as CalibrationData
+
+  it('names the state that the model probably has, and a window for sound', () => {
+    const outputs = [input('y', ['n', 1]), input('h.n', [2, 'n', 1]), input('c', [2, 'n', 1])]
+    const cure = (kind: 'wav' | 'numpy' | 'images', options = {}) =>
+      recurrentCure(data(kind, options), { ...inspection, outputs })
+    expect(cure('wav')).toContain("{ wav: 'speech', window: 512, state: { 'h.n': 'h0' } }")
+    expect(cure('wav', { window: 256 })).toContain('state: {')
+    expect(cure('numpy')).toContain("{ file: 'speech', state: { 'h.n': 'h0' } }")
+    expect(cure('wav', { window: 256, state: { hn: 'h0' } })).toContain('whether window is the number of')
+    expect(cure('numpy', { state: { hn: 'h0' } })).toBeUndefined()
+    expect(cure('images')).toBeUndefined()
+  })
+
+  it('is nothing special where it has none', () => {
+    const without = { inputs: [input('x', ['n', 1])], outputs: [input('y', ['n', 1])] }
+    expect(recurrentCure(data('wav', {}), without)).toBeUndefined()
+  })
+})
+
 describe('a speech detector on recordings', () => {
   const [, v5 = ''] = sileroTrio
   let session: EngineSession
@@ -85,6 +112,30 @@ describe('a speech detector on recordings', () => {
     session = await openModel(await findEngine('wasm', packageRoot, 'vad'), readFileSync(v5))
   })
   afterAll(() => session.close())
+
+  it('says in its error what it wants of recordings, and that cures it', async () => {
+    const sound = Array.from({ length: 9 * 512 }, (_, index) => Math.sin(index / 7) * Math.sin(index / 300))
+    const root = folderWith({ 'speech/a.wav': wav({ channels: [sound] }) })
+    const convertWith = (calibration: CalibrationOptions) =>
+      convert(v5, {
+        root: packageRoot,
+        cacheDir: join(root, 'cache'),
+        targets: ['wasm'],
+        effort: 'fast',
+        recipes: ['float16'],
+        calibration,
+      })
+    const folder = join(root, 'speech')
+    await expect(convertWith(folder)).rejects.toMatchObject({
+      code: 'ONNX_CALIBRATION_SAMPLE_INVALID',
+      cure: expect.stringContaining(`{ wav: '${folder}', window: 512, state: { stateN: 'state' } }`),
+    })
+    const { manifest } = await convertWith({ wav: folder, window: 512, state: { stateN: 'state' } })
+    expect(manifest.verifiedOn.source).toBe('calibration')
+    await expect(convertWith({ wav: folder, window: 500, state: { stateN: 'state' } })).rejects.toMatchObject(
+      { cure: expect.stringContaining('See whether window is') },
+    )
+  })
 
   it('comes to the states that it comes to in the app', async () => {
     const sound = Array.from(

@@ -11,6 +11,7 @@ import { openNpy, openNpz, type StoredArrays } from './numpy-file'
 import { Scratch } from './on-disk'
 import type { StateLinks } from './options'
 import { pictureReader } from './picture-file'
+import { recurrentCure } from './recurrent'
 import type { Rows, SampleSet, SampleSource, Step } from './sample-source'
 import { type Complaints, complaints } from './signature'
 import { elementsIn, spool } from './spool'
@@ -86,13 +87,19 @@ async function rowsOf(
   const links = state === undefined ? [] : linksOf(state, inputs, outputs, complain)
   if (data.kind === 'module') {
     const steps = moduleSteps(data, inputs, links.length > 0, complain)
-    return spool(withState(withRest(steps, model, links), model, links, complain), scratch)
+    return spool(
+      withState(withRest(steps, model, links), model, links, complain, recurrentCure(data, model.inspection)),
+      scratch,
+    )
   }
   const given = await givenRows(data, model, links.length > 0, scratch, complain)
   if (links.length === 0) return completed(given, model)
   try {
     const steps = withRest(stepsOf(given, complain), model, links)
-    const rows = await spool(withState(steps, model, links, complain), scratch)
+    const rows = await spool(
+      withState(steps, model, links, complain, recurrentCure(data, model.inspection)),
+      scratch,
+    )
     const cut = given.length > maxSteps ? [`Of ${given.length} steps the first ${maxSteps} are taken.`] : []
     return { ...rows, notes: [...given.notes, ...cut] }
   } finally {
@@ -180,6 +187,7 @@ function withState(
   { name, inspection, overrides = {}, run }: SampledModel,
   links: readonly Link[],
   complain: Complaints,
+  cure: string | undefined,
 ): AsyncIterable<Step> {
   if (links.length === 0) return steps
   if (run === undefined) throw new Error(`state of ${printable(name)} can't be fed back without running it`)
@@ -199,7 +207,7 @@ function withState(
       }),
     )
   }
-  return fedBack(steps, links, zeros, run, complain)
+  return fedBack(steps, links, zeros, run, complain, cure)
 }
 
 async function sampleAt(rows: Rows, index: number, complain: Complaints): Promise<Feeds> {

@@ -7,13 +7,14 @@ import { printable } from '../printable'
 /** What is wrong with calibration data, said with the names of the data and the model. */
 export interface Complaints {
   invalid(message: string, cure: string, cause?: unknown): OnnxError
-  sample(sample: string, message: string, cause?: unknown): OnnxError
+  sample(sample: string, message: string, cause?: unknown, cure?: string): OnnxError
   unknownInput(name: string, inputs: readonly ValueSignature[]): OnnxError
 }
 
 export const complaints = (model: string, name: string): Complaints => ({
   invalid: (message, cure, cause) => errors.calibrationInvalid(model, name, message, cure, cause),
-  sample: (sample, message, cause) => errors.calibrationSampleInvalid(model, name, sample, message, cause),
+  sample: (sample, message, cause, cure) =>
+    errors.calibrationSampleInvalid(model, name, sample, message, cause, cure),
   unknownInput: (input, inputs) =>
     errors.calibrationUnknownInput(
       model,

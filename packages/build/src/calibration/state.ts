@@ -50,6 +50,7 @@ export function linksOf(
 
 /**
  * Leads state from each step to the next: zeros at the beginning of a sequence, then what the model gave.
+ * @param cure what to do where the model fails on a step
  * @param zeros state to begin with, of the lengths that go with a step's other inputs
  */
 export async function* fedBack(
@@ -58,6 +59,7 @@ export async function* fedBack(
   zeros: (feeds: Feeds) => Feeds,
   run: RunModel,
   complain: Complaints,
+  cure?: string,
 ): AsyncIterable<Step> {
   let group: number | undefined
   let state: Feeds = {}
@@ -68,7 +70,9 @@ export async function* fedBack(
     group = step.group
     const feeds = { ...step.feeds, ...state }
     yield { ...step, feeds }
-    state = await next(feeds, links, run, (message, cause) => complain.sample(step.name, message, cause))
+    state = await next(feeds, links, run, (message, cause) =>
+      complain.sample(step.name, message, cause, cure),
+    )
   }
 }
 

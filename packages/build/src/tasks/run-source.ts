@@ -9,6 +9,7 @@ import {
   synthesize,
 } from '../calibration'
 import { seededRandom } from '../calibration/random'
+import { recurrentCure } from '../calibration/recurrent'
 import { shapeAttempts, synthesizedSamples } from '../calibration/synthesize'
 import type { EngineSession } from '../engine'
 import type { EnginePackage } from '../engine-package'
@@ -88,6 +89,7 @@ async function onCalibration(
           verified.nameOf(index),
           message,
           cause,
+          recurrentCure(calibration, inspection),
         )
       }
       step(index + 1, verified.length)
