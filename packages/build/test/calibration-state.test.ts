@@ -132,9 +132,6 @@ describe('a speech detector on recordings', () => {
     })
     const { manifest } = await convertWith({ wav: folder, window: 512, state: { stateN: 'state' } })
     expect(manifest.verifiedOn.source).toBe('calibration')
-    await expect(convertWith({ wav: folder, window: 500, state: { stateN: 'state' } })).rejects.toMatchObject(
-      { cure: expect.stringContaining('See whether window is') },
-    )
   })
 
   it('comes to the states that it comes to in the app', async () => {
