@@ -271,9 +271,9 @@ describe('the report', () => {
 describe('a search', () => {
   it('runs fewer variants of larger models, and none of very large ones or without effort', () => {
     expect(runsFor('default', 1e6)).toBe(48)
-    expect(runsFor('default', 4e7)).toBe(24)
+    expect(runsFor('default', 8e7)).toBe(24)
     expect(runsFor('default', 1e9)).toBe(0)
-    expect(runsFor('thorough', 5e8)).toBe(12)
+    expect(runsFor('thorough', 5e8)).toBe(60)
     expect(runsFor('fast', 1e6)).toBe(0)
   })
 })

@@ -33,14 +33,14 @@ export type WrittenFile = Extract<Written, { ok: true }>
 
 /** Variants that a search for a mix of precisions may make and run: bounded by count, so that every machine finds the same. */
 const searchRuns: Readonly<Record<Effort, number>> = { fast: 0, default: 48, thorough: 300 }
-/** Models up to these bytes get all runs; larger ones take longer for each, and get fewer in proportion. */
+/** Models up to these bytes get all runs; larger ones take longer for each, and get fewer: half as many at four times the bytes. */
 const quickBytes = 2e7
 /** With fewer runs nothing is found. */
 const leastRuns = 8
 
 /** How many variants may be run to find a mix; 0: there is no search. */
 export function runsFor(effort: Effort, bytes: number): number {
-  const runs = Math.round(searchRuns[effort] * Math.min(1, quickBytes / bytes))
+  const runs = Math.round(searchRuns[effort] * Math.min(1, Math.sqrt(quickBytes / bytes)))
   return runs < leastRuns ? 0 : runs
 }
 
