@@ -152,15 +152,16 @@ export function createConverter(options: ConverterOptions): Converter {
     async convert(file, modelOptions = {}) {
       const start = performance.now()
       const name = displayName(root, file)
+      let targets: readonly string[] = []
       const report: Report = (stage, recipe, step) =>
-        options.onProgress?.(progress(printable(basename(name)), stage, recipe, step))
+        options.onProgress?.(progress(printable(basename(name)), stage, recipe, step, targets))
       try {
         const normalized = normalizeOptions(modelOptions, name)
+        targets = normalized.targets.map((target) => printable(target.name))
         const { files, entry, key, cached } = await whileSteady(async () => {
           const asked = await request(file, name, normalized, report)
           return { files: filesOf(asked), ...(await entryOf(asked, report)) }
         })
-        report('done')
         const [missed] = entry.manifest.missed ?? []
         if (normalized.strict && missed) throw errors.budgetMissed(name, missed.target, missed.tried)
         const { dir } = entry
@@ -169,6 +170,8 @@ export function createConverter(options: ConverterOptions): Converter {
         return { manifest, dir, key, cached, dependencies: files.map((each) => each.path), seconds }
       } catch (cause) {
         throw failureOf(cause, name)
+      } finally {
+        report('done')
       }
     },
     close: () => pool.close(),

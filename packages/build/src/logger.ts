@@ -23,6 +23,8 @@ export interface ProgressEvent {
     | 'done'
   /** The recipe at work, where there is one. */
   readonly recipe?: string
+  /** Names of the targets that the model is converted for. */
+  readonly targets?: readonly string[]
   /** How far the stage has come. */
   readonly step?: { readonly done: number; readonly total: number }
   /** The same as a short text: `float16 of det.onnx: verifying 3/8`. */
@@ -53,11 +55,19 @@ export function progress(
   stage: ProgressEvent['stage'],
   recipe: string | undefined,
   step: ProgressEvent['step'],
+  targets?: readonly string[],
 ): ProgressEvent {
   const subject = recipe === undefined ? model : `${recipe} of ${model}`
   const count = step === undefined ? '' : ` ${step.done}/${step.total}`
   const text = `${subject}: ${verbs[stage]}${count}`
-  return { model, stage, text, ...(recipe !== undefined && { recipe }), ...(step !== undefined && { step }) }
+  return {
+    model,
+    stage,
+    text,
+    ...(recipe !== undefined && { recipe }),
+    ...(step !== undefined && { step }),
+    ...(targets && { targets }),
+  }
 }
 
 /** A logger that says nothing. */

@@ -12,7 +12,14 @@ import { createTerminal, type Terminal } from './terminal'
 
 /** The conversions of one plugin: starts a converter when it's first needed, and tells what came of them. */
 export interface Conversions {
-  convert(file: string, model: ModelOptions, options: Options): Promise<Conversion>
+  /** @param note prints a line as the bundler prints its own */
+  convert(
+    file: string,
+    model: ModelOptions,
+    options: Options,
+    note?: (text: string) => void,
+  ): Promise<Conversion>
+  warn(text: string, options: Options): void
   /** Prints what was converted since the last time. */
   summarize(): void
   /** Writes the report that `report` asks for, if anything was converted since the last time. */
@@ -26,7 +33,14 @@ export function createConversions(root: string, reports: Reports): Conversions {
   const converters = new Map<string | undefined, Converter>()
   const unreported = new Map<string, Conversion>()
   let level: LogLevel = 'info'
-  let terminal: Terminal = createTerminal(level)
+  let note: ((text: string) => void) | undefined
+  const open = () => createTerminal(level, process.stderr, 'converting', (text) => note?.(text))
+  let terminal: Terminal = open()
+  const speakAt = ({ logLevel = 'info' }: Options) => {
+    if (logLevel === level) return
+    level = logLevel
+    terminal = open()
+  }
   let running = 0
   let closing = false
 
@@ -50,14 +64,12 @@ export function createConversions(root: string, reports: Reports): Conversions {
   }
 
   return {
-    async convert(file, model, { cache, logLevel = 'info' }) {
-      if (logLevel !== level) {
-        level = logLevel
-        terminal = createTerminal(level)
-      }
+    async convert(file, model, options, by) {
+      speakAt(options)
+      note = by
       running++
       try {
-        const conversion = await converterFor(cache?.dir).convert(file, model)
+        const conversion = await converterFor(options.cache?.dir).convert(file, model)
         unreported.set(conversion.key, conversion)
         reports.add(conversion)
         return conversion
@@ -68,6 +80,10 @@ export function createConversions(root: string, reports: Reports): Conversions {
           if (closing) await closeAll()
         }
       }
+    },
+    warn(text, options) {
+      speakAt(options)
+      terminal.warn(text)
     },
     summarize() {
       if (unreported.size === 0) return

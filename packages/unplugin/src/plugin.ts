@@ -2,15 +2,16 @@ import { createRequire } from 'node:module'
 import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createUnplugin, type UnpluginBuildContext, type UnpluginInstance } from 'unplugin'
-import type { Compiler } from 'webpack'
+import type { Compiler, Stats } from 'webpack'
 import type { Bundler } from './emit/bundler'
 import { createEmitter, type Emitter, type EmittingContext, rollupBundler } from './emit/rollup'
 import { addAssetRule, isNodeTarget, keepEngineScripts, webpackBundler } from './emit/webpack'
 import { engineId, engineOf, modelPattern, modelRequest, runtimeId } from './module/ids'
 import type { Options } from './options/schema'
+import { createGlobs } from './options/unmatched'
 import { validateOptions } from './options/validate'
-import { createProject, type Project } from './project'
-import { createReports, type Reports } from './reports'
+import { createProject, type Project, type Shared } from './project'
+import { createReports } from './reports'
 import { isViteContext, viteBundlerOf, viteHooks } from './vite-hooks'
 
 export const name = 'unplugin-onnx'
@@ -22,11 +23,11 @@ const runtimeFile = fileURLToPath(new URL('./runtime.js', import.meta.url))
 export const unplugin: UnpluginInstance<Options | undefined, false> = createUnplugin(
   (inline = {}, { framework }) => {
     const options = validateOptions(inline, 'onnx()')
-    let reports = reportsOf(inline, process.cwd())
-    let project: Project = createProject(process.cwd(), options, reports)
+    let shared = sharedBy(inline, process.cwd())
+    let project: Project = createProject(process.cwd(), options, shared)
     const open = (root: string) => {
-      reports = reportsOf(inline, root)
-      project = createProject(root, options, reports)
+      shared = sharedBy(inline, root)
+      project = createProject(root, options, shared)
       return project
     }
     const emitters = new WeakMap<object, Emitter>()
@@ -41,7 +42,9 @@ export const unplugin: UnpluginInstance<Options | undefined, false> = createUnpl
       if (native?.framework === 'webpack') {
         // What was converted lies in a cache that may be cleared while webpack's own survives: ask again every time.
         native.loaderContext?.cacheable(false)
-        return webpackBundler(isNodeTarget(native.compiler))
+        const { compiler } = native
+        const logger = compiler.getInfrastructureLogger(name)
+        return webpackBundler(isNodeTarget(compiler), (text) => logger.info(text))
       }
       const emitting = context as unknown as EmittingContext
       if (isViteContext(context)) return viteBundlerOf(context, emitting, emitterOf(context.environment))
@@ -73,8 +76,9 @@ export const unplugin: UnpluginInstance<Options | undefined, false> = createUnpl
         },
       },
       rollup: {
-        async buildEnd() {
+        async buildEnd(error) {
           project.summarize()
+          if (error === undefined) await project.checkGlobs()
           await project.report()
           if (!this.meta.watchMode) await project.close()
         },
@@ -83,7 +87,7 @@ export const unplugin: UnpluginInstance<Options | undefined, false> = createUnpl
       vite: viteHooks({
         open,
         project: () => project,
-        reports: () => reports,
+        reports: () => shared.reports,
         cacheDir: options.cache?.dir,
         forget: (build) => emitters.delete(build),
         again: () => unplugin.vite(inline),
@@ -99,14 +103,14 @@ export const unplugin: UnpluginInstance<Options | undefined, false> = createUnpl
 )
 
 /** Vite bundles workers with plugins of their own, made of the same options: their models are in the same report. */
-const reportsByOptions = new WeakMap<object, Map<string, Reports>>()
+const sharedByOptions = new WeakMap<object, Map<string, Shared>>()
 
-function reportsOf(inline: object, root: string): Reports {
-  const byRoot = reportsByOptions.get(inline) ?? new Map<string, Reports>()
-  reportsByOptions.set(inline, byRoot)
-  const reports = byRoot.get(root) ?? createReports()
-  byRoot.set(root, reports)
-  return reports
+function sharedBy(inline: object, root: string): Shared {
+  const byRoot = sharedByOptions.get(inline) ?? new Map<string, Shared>()
+  sharedByOptions.set(inline, byRoot)
+  const shared = byRoot.get(root) ?? { reports: createReports(), globs: createGlobs() }
+  byRoot.set(root, shared)
+  return shared
 }
 
 /** Rollup itself knows neither queries nor packages; a model is found as Node finds it, with or without plugins for that. */
@@ -122,8 +126,9 @@ function resolveModel(id: string, importer: string | undefined): string | undefi
 
 function closeWithCompiler(compiler: Compiler, project: () => Project): void {
   const { done, failed, watchClose, shutdown } = compiler.hooks
-  const settle = async () => {
+  const settle = async (stats?: Stats) => {
     project().summarize()
+    if (stats?.hasErrors() === false) await project().checkGlobs()
     await project().report()
     if (!compiler.watchMode) await project().close()
   }

@@ -11,6 +11,7 @@ import { engineOf, modelRequest } from './module/ids'
 import { configFile, createOptionsReader } from './options/config-file'
 import { includesModel, modelOptions } from './options/model-options'
 import type { Options } from './options/schema'
+import type { Globs } from './options/unmatched'
 import type { Reports } from './reports'
 
 /** A project that a plugin works for: its options, its conversions, and the modules that they give. */
@@ -23,12 +24,20 @@ export interface Project {
    */
   load(id: string, bundler: Bundler, watch: (file: string) => void): Promise<string | undefined>
   readonly summarize: Conversions['summarize']
+  /** Warns of globs under `models` that fit no model, each once. To be called when a build has loaded all there is. */
+  checkGlobs(): Promise<void>
   /** Writes the report, where the options ask for one. */
   report(): Promise<void>
   readonly close: Conversions['close']
 }
 
-export function createProject(root: string, inline: Options, reports: Reports): Project {
+/** What all plugins of one build share. */
+export interface Shared {
+  readonly reports: Reports
+  readonly globs: Globs
+}
+
+export function createProject(root: string, inline: Options, { reports, globs }: Shared): Project {
   const readOptions = createOptionsReader(root, inline)
   const conversions = createConversions(root, reports)
 
@@ -43,6 +52,7 @@ export function createProject(root: string, inline: Options, reports: Reports): 
     const options = await readOptions()
     if (!includesModel(options, request.file, root)) return undefined
     watch(request.file)
+    globs.add(request.file)
     return convertedModule(
       request.file,
       modelOptions(options, request.file, root, bundler.runs),
@@ -61,7 +71,7 @@ export function createProject(root: string, inline: Options, reports: Reports): 
   ): Promise<string> {
     // Watched before it is read: a calibration file that is missing or broken must be seen when it is mended.
     if (model.calibration !== undefined) watch(resolve(root, calibrationPath(model.calibration)))
-    const conversion = await conversions.convert(file, model, options)
+    const conversion = await conversions.convert(file, model, options, bundler.note)
     for (const dependency of conversion.dependencies) watch(dependency)
     if (options.dts ?? true) await writeDeclaration(file, conversion.manifest)
     return assetModule(file, conversion, bundler)
@@ -77,6 +87,13 @@ export function createProject(root: string, inline: Options, reports: Reports): 
     },
     summarize: conversions.summarize,
     // A configuration file that can't be read has failed the build already.
+    checkGlobs: () =>
+      readOptions().then(
+        async (options) => {
+          for (const text of await globs.warnings(options, root)) conversions.warn(text, options)
+        },
+        () => {},
+      ),
     report: () =>
       readOptions().then(
         ({ report = false }) => conversions.report(report),

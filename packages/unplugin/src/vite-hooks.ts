@@ -26,7 +26,13 @@ export function viteBundlerOf(
   }
   return viteBundler(
     context,
-    { command: config.command, root: config.root, host: hostOf(config), allow },
+    {
+      command: config.command,
+      root: config.root,
+      host: hostOf(config),
+      allow,
+      note: (text) => config.logger.info(text),
+    },
     emit,
   )
 }
@@ -81,6 +87,12 @@ export function viteHooks({ open, project, reports, cacheDir, forget, again }: V
     },
     buildStart() {
       if (isViteContext(this)) forget(this.environment)
+    },
+    async buildEnd(error) {
+      // The page of a worker is still being loaded, and a dev server never has loaded all.
+      if (error !== undefined || !isViteContext(this)) return
+      const { command, isWorker } = this.environment.config
+      if (command === 'build' && !isWorker) await project().checkGlobs()
     },
     renderChunk(code, chunk, { format }) {
       const rendered = renderFileUrls(code, chunk.fileName, format, (reference) =>

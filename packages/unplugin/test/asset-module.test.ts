@@ -20,6 +20,7 @@ const variant = (target: string, provider: Variant['provider'], more: Partial<Va
 })
 
 const bundler: Bundler = {
+  note() {},
   runs: 'browser',
   nodeEngine: '"onnxruntime-node"',
   take: async (file) => ({ head: [], url: JSON.stringify(file) }),

@@ -1,5 +1,5 @@
 import type { ProgressEvent } from '@unplugin-onnx/build'
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createTerminal } from '../src/terminal'
 
 const stream = (isTTY: boolean) => {
@@ -104,4 +104,60 @@ it.each([
     return to.written.length > 0
   })
   expect(heard).toEqual(said)
+})
+
+describe('a log that has heard nothing for a while', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+  const search = (done: number): ProgressEvent => ({
+    ...event('search', done),
+    targets: ['webgpu', 'wasm'],
+  })
+
+  it('says every 15 s what goes on, how far it is, for whom and since when', () => {
+    const to = stream(false)
+    const terminal = createTerminal('info', to)
+    terminal.progress(search(1))
+    vi.advanceTimersByTime(10_000)
+    terminal.progress(search(2))
+    vi.advanceTimersByTime(4_900)
+    expect(to.written).toEqual(['det.onnx: converting\n'])
+    vi.advanceTimersByTime(200)
+    terminal.progress({ ...event('convert'), model: 'rec.onnx', text: 'float16 of rec.onnx: converting' })
+    vi.advanceTimersByTime(16_000)
+    expect(to.written.slice(1)).toEqual([
+      'int8 of det.onnx: search 2/8 (25 %), for webgpu, wasm, 15 s so far\n',
+      'rec.onnx: converting\n',
+      'int8 of det.onnx: search 2/8 (25 %), for webgpu, wasm, 30 s so far; float16 of rec.onnx: converting, 15 s so far\n',
+    ])
+  })
+
+  it('says nothing of what is done, nor after the end, nor where it is to be quiet', () => {
+    for (const [level, end] of [
+      ['info', 'done'],
+      ['info', 'settle'],
+      ['warn', 'none'],
+    ] as const) {
+      const to = stream(false)
+      const terminal = createTerminal(level, to)
+      terminal.progress(event('convert'))
+      if (end === 'done') terminal.progress(event('done'))
+      if (end === 'settle') terminal.settle()
+      vi.advanceTimersByTime(60_000)
+      expect(to.written).toHaveLength(level === 'info' ? 1 : 0)
+    }
+  })
+
+  it('hears it from whom it listens to, and a terminal that rewrites its line needs none', () => {
+    const to = stream(false)
+    const said: string[] = []
+    createTerminal('info', to, 'converting', (line) => void said.push(line)).progress(event('convert'))
+    vi.advanceTimersByTime(31_000)
+    expect(said).toHaveLength(2)
+    expect(to.written).toEqual(['det.onnx: converting\n'])
+    const rewriting = stream(true)
+    createTerminal('info', rewriting).progress(event('convert'))
+    vi.advanceTimersByTime(31_000)
+    expect(rewriting.written).toHaveLength(1)
+  })
 })

@@ -11,6 +11,7 @@ import { Command } from 'commander'
 import { createOptionsReader } from '../options/config-file'
 import { modelOptions } from '../options/model-options'
 import type { Options } from '../options/schema'
+import { createGlobs } from '../options/unmatched'
 import { createTerminal } from '../terminal'
 import { accuracy, collect, maxDrop } from './arguments'
 import { accuracyOf, type BudgetFlags } from './budget'
@@ -103,6 +104,9 @@ async function convert(named: readonly string[], flags: Flags): Promise<void> {
     terminal.settle()
     await converter.close()
   }
+  const globs = createGlobs()
+  for (const model of models) globs.add(resolve(root, model))
+  for (const text of await globs.warnings(options, root)) terminal.warn(text)
   const done = outcomes.flatMap((outcome) => ('written' in outcome ? [outcome] : []))
   if (flags.report !== false && done.length > 0) await writeReports(done, flags.out)
   if (flags.json) {

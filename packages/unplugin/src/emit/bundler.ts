@@ -15,6 +15,8 @@ export interface Bundler {
    * @param name the name without hash that it gets, if not its own
    */
   take(file: string, name?: string): Promise<Taken>
+  /** Prints a line as the bundler prints its own: where and if its log says so. */
+  note(text: string): void
   /** A JavaScript expression: what to import so that onnxruntime-node, which holds native code, stays outside. */
   readonly nodeEngine: string
 }

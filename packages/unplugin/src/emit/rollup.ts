@@ -4,6 +4,7 @@ import { type Bundler, barePackage } from './bundler'
 
 /** What the plugin needs of a Rollup-like plugin context. */
 export interface EmittingContext {
+  info(message: string): void
   emitFile(file: { type: 'asset'; name: string; source: Uint8Array }): string
 }
 
@@ -27,6 +28,7 @@ export function createEmitter(): Emitter {
 export function rollupBundler(context: EmittingContext, emit: Emitter): Bundler {
   return {
     runs: 'unknown',
+    note: (text) => context.info(text),
     nodeEngine: barePackage,
     take: async (file, name) => ({
       head: [],

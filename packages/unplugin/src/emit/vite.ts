@@ -12,16 +12,18 @@ export interface ViteEnvironment {
   readonly host: 'browser' | 'server' | 'vitest'
   /** Lets the dev server serve files of a folder: caches and packages may lie outside of the workspace. */
   readonly allow: (folder: string) => void
+  readonly note: Bundler['note']
 }
 
 /** `__VITE_ASSET__` gives `/assets/…` in server builds, which no file system has: they get a placeholder of ours. */
 const placeholder = /(["'`])__UNPLUGIN_ONNX_FILE_([\w$]+)__\1/g
 
 export function viteBundler(context: EmittingContext, environment: ViteEnvironment, emit: Emitter): Bundler {
-  const { command, root, host, allow } = environment
+  const { command, root, host, allow, note } = environment
   const server = host !== 'browser'
   return {
     runs: server ? 'node' : 'browser',
+    note,
     get nodeEngine() {
       if (host === 'vitest') return JSON.stringify(pathToFileURL(nodeEngineFile(root)).href)
       return server ? barePackage : hiddenPackage

@@ -11,9 +11,10 @@ const noLoaders = '-!'
  * webpack (and Rspack): an import of the file under a rule `asset/resource`. Never `emitFile`: what it emits vanishes
  * from builds with a warm persistent cache and from rebuilds in watch mode.
  */
-export function webpackBundler(server: boolean): Bundler {
+export function webpackBundler(server: boolean, note: Bundler['note']): Bundler {
   return {
     runs: server ? 'node' : 'browser',
+    note,
     nodeEngine: server ? barePackage : hiddenPackage,
     async take(file, name = basename(file)) {
       const specifier = `${noLoaders}${file}${name === basename(file) ? '' : `?name=${encodeURIComponent(name)}`}`

@@ -37,7 +37,8 @@ export function modelOptions(
   return result
 }
 
-function matches(patterns: Pattern | readonly Pattern[], file: string, root: string): boolean {
+/** Whether a model, by its absolute path, is meant. */
+export function matches(patterns: Pattern | readonly Pattern[], file: string, root: string): boolean {
   const path = slashed(file)
   const inRoot = slashed(relative(root, file))
   const list: readonly Pattern[] =
