@@ -140,6 +140,51 @@ describe('a report opened from disk', () => {
     expect(print.seen).toEqual({ background: 'rgb(255, 255, 255)', toggle: false, treemaps: true })
   })
 
+  it('shows on a phone why candidates were taken or dropped, without scrolling sideways', async () => {
+    const { seen } = await open(
+      [report],
+      (page) =>
+        page.evaluate(() => {
+          const table = document.querySelector('.scroll:has(.why)')
+          const box = (element: Element) => element.getBoundingClientRect()
+          const rows = [...(table?.querySelectorAll('tbody tr') ?? [])]
+          return {
+            sideways: (table?.scrollWidth ?? 0) - (table?.clientWidth ?? 0),
+            right: Math.max(...rows.flatMap((row) => [...row.children].map((cell) => box(cell).right))),
+            // Less than a line is left empty at the end of each.
+            empty: Math.max(
+              ...rows.map(
+                (row) => box(row).bottom - Math.max(...[...row.children].map((cell) => box(cell).bottom)),
+              ),
+            ),
+            labels: rows.map((row) => getComputedStyle(row.children[1] as Element, '::before').content),
+            table: document.querySelectorAll('[role=table] [role=row] [role=cell].why').length,
+          }
+        }),
+      { width: 390 },
+    )
+    expect(seen.sideways).toBe(0)
+    expect(seen.right).toBeLessThanOrEqual(390)
+    expect(seen.empty).toBeLessThan(20)
+    expect(seen.labels[0]).toContain('Size')
+    expect(seen.table).toBe(report.candidates.length)
+  })
+
+  it('says of what a time is that many times', async () => {
+    const timed: ReportData = {
+      ...report,
+      candidates: report.candidates.map((candidate) => ({
+        ...candidate,
+        latency: { ratio: 1.14, milliseconds: 2.5 },
+      })),
+    }
+    const { seen } = await open([timed], async (page) => [
+      await page.locator('.card .fact', { hasText: 'a run' }).first().textContent(),
+      await page.locator('.scroll:has(.why) td[data-label=time]').first().textContent(),
+    ])
+    expect(seen).toEqual(["2.50 ms a run1.14× the source's time", "1.14× the source's"])
+  })
+
   it('says in tables what it draws', async () => {
     const { seen } = await open([report], async (page) => {
       const details = page.locator('.as-table').first()

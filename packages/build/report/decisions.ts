@@ -1,7 +1,7 @@
 import type { ReportCandidate, ReportData } from '../src/report/data'
 import { type Child, h, name } from './dom'
 import * as format from './format'
-import { table } from './table'
+import { absent, table } from './table'
 
 /** Every candidate in numbers and words. */
 export function decisions({ manifest }: ReportData, candidates: readonly ReportCandidate[]): HTMLElement {
@@ -10,7 +10,7 @@ export function decisions({ manifest }: ReportData, candidates: readonly ReportC
     candidates.some((candidate) => candidate[key] !== undefined)
   const top1 = candidates.some(({ accuracy }) => accuracy?.top1 !== undefined)
   const number = true as const
-  const none = '–'
+  const none = absent
   return table<ReportCandidate>(
     'Every candidate, and why it was taken or dropped',
     [
@@ -57,7 +57,8 @@ export function decisions({ manifest }: ReportData, candidates: readonly ReportC
             {
               label: 'time',
               number,
-              cell: ({ latency }: ReportCandidate) => (latency ? format.times(latency.ratio) : none),
+              cell: ({ latency }: ReportCandidate) =>
+                latency ? `${format.times(latency.ratio)} the source's` : none,
             },
           ]
         : []),

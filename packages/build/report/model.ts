@@ -113,7 +113,11 @@ function card(report: ReportData, outcome: Outcome, onPress: () => void): HTMLEl
       accuracy.top1 !== undefined &&
         fact('top-1', format.percent(accuracy.top1, 1), 'samples with the same best class'),
       latency &&
-        fact('time', format.times(latency.ratio), `${format.milliseconds(latency.milliseconds)} a run`),
+        fact(
+          `${format.milliseconds(latency.milliseconds)} a run`,
+          `${format.times(latency.ratio)} the source's time`,
+          'measured by turns with the source',
+        ),
       task &&
         fact(
           'score',

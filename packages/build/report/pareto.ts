@@ -199,7 +199,7 @@ function linesOf({ recipe, bytes, accuracy, latency, task, reason, chosen }: Rep
     `${printable(recipe)}${chosen ? ', chosen' : ''}`,
     ['size', format.bytes(bytes)],
     ...(accuracy ? ([['SQNR', format.decibels(accuracy.sqnr)]] as const) : []),
-    ...(latency ? ([['time', format.times(latency.ratio)]] as const) : []),
+    ...(latency ? ([['time', `${format.times(latency.ratio)} the source's`]] as const) : []),
     ...(task ? ([['score', format.short(task.variant)]] as const) : []),
     printable(reason),
   ]
