@@ -1,6 +1,8 @@
 /** Docs that lag behind the code are wrong: what they list is held against the registries, and their snippets compile. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { budgets, targets } from '@unplugin-onnx/build'
 import { passes, recipes } from '@unplugin-onnx/core'
 import ts from 'typescript'
@@ -62,6 +64,30 @@ describe('docs/passes.md', () => {
 
   it('names every recipe', () => {
     for (const name of recipes.keys()) expect(read('docs/passes.md')).toContain(`\`${name}\``)
+  })
+})
+
+describe('docs/guide.md', () => {
+  it('gives the sizes of the engine files that builds emit, as they are in the installed version', () => {
+    const dist = dirname(
+      createRequire(join(root, 'test/package.json')).resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm'),
+    )
+    const { version } = JSON.parse(readFileSync(join(dist, '../package.json'), 'utf8')) as { version: string }
+    const guide = read('docs/guide.md')
+    expect(guide).toContain(`onnxruntime-web ${version} `)
+    const size = (bytes: number) =>
+      bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
+    const files = [
+      ...read('packages/unplugin/src/module/engines.ts').matchAll(/'(ort[\w.-]+\.(?:mjs|wasm))'/g),
+    ]
+    expect(files).toHaveLength(6)
+    for (const [, file = ''] of files) {
+      const bytes = readFileSync(join(dist, file))
+      const row = `\`${file}\` | ${size(bytes.length)} | `
+      expect(guide).toContain(
+        bytes.length < 1e6 ? `${row}${size(gzipSync(bytes, { level: 9 }).length)}` : row,
+      )
+    }
   })
 })
 

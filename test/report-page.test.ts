@@ -189,6 +189,8 @@ describe('a report opened from disk', () => {
     const { seen } = await open([report], async (page) => {
       const details = page.locator('.as-table').first()
       await details.locator('summary').click()
+      // It is made when it is opened.
+      await details.locator('tbody tr').first().waitFor()
       return details.locator('tbody tr').allTextContents()
     })
     expect(seen).toHaveLength(report.layers.length)
