@@ -42,7 +42,11 @@ const arrows: Record<string, readonly string[]> = {
     'picomatch',
     'vite (types)',
     'rollup (types)',
+    'rolldown (types)',
     'webpack (types)',
+    '@rspack/core (types)',
+    'esbuild (types)',
+    '@farmfe/core (types)',
   ],
 }
 

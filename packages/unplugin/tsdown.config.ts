@@ -5,7 +5,12 @@ const common = { format: 'esm', target: 'es2022', fixedExtension: false, clean: 
 export default defineConfig([
   {
     ...common,
-    entry: ['src/index.ts', 'src/vite.ts', 'src/rollup.ts', 'src/webpack.ts'],
+    entry: [
+      'src/index.ts',
+      ...['vite', 'rollup', 'rolldown', 'webpack', 'rspack', 'esbuild', 'farm'].map(
+        (name) => `src/${name}.ts`,
+      ),
+    ],
     platform: 'node',
     dts: { tsconfig: 'tsconfig.json' },
   },

@@ -1,9 +1,12 @@
 import { createRequire } from 'node:module'
 import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Plugin as RollupPlugin } from 'rollup'
 import { createUnplugin, type UnpluginBuildContext, type UnpluginInstance } from 'unplugin'
 import type { Compiler, Stats } from 'webpack'
 import type { Bundler } from './emit/bundler'
+import { esbuildSetup } from './emit/esbuild'
+import { farmHooks } from './emit/farm'
 import { createEmitter, type Emitter, type EmittingContext, rollupBundler } from './emit/rollup'
 import { addAssetRule, isNodeTarget, keepEngineScripts, webpackBundler } from './emit/webpack'
 import { engineId, engineOf, modelPattern, modelRequest, runtimeId } from './module/ids'
@@ -37,19 +40,42 @@ export const unplugin: UnpluginInstance<Options | undefined, false> = createUnpl
       return emitter
     }
 
+    /** Where the code of Rolldown's build runs, as far as it was told. */
+    let runs: Bundler['runs'] = 'unknown'
+
     const bundlerOf = (context: UnpluginBuildContext): Bundler => {
       const native = context.getNativeBuildContext?.()
-      if (native?.framework === 'webpack') {
+      if (native?.framework === 'webpack' || native?.framework === 'rspack') {
         // What was converted lies in a cache that may be cleared while webpack's own survives: ask again every time.
         native.loaderContext?.cacheable(false)
-        const { compiler } = native
+        const compiler = native.compiler as Compiler
         const logger = compiler.getInfrastructureLogger(name)
         return webpackBundler(isNodeTarget(compiler), (text) => logger.info(text))
       }
       const emitting = context as unknown as EmittingContext
       if (isViteContext(context)) return viteBundlerOf(context, emitting, emitterOf(context.environment))
-      return rollupBundler(emitting, emitterOf(context))
+      return rollupBundler(emitting, emitterOf(context), runs)
     }
+
+    const rollup: Pick<RollupPlugin, 'buildEnd' | 'closeWatcher'> = {
+      async buildEnd(error) {
+        project.summarize()
+        if (error === undefined) await project.checkGlobs()
+        await project.report()
+        if (!this.meta.watchMode) await project.close()
+      },
+      closeWatcher: () => project.close(),
+    }
+    const webpack = (compiler: Compiler) => {
+      open(compiler.context)
+      addAssetRule(compiler)
+      keepEngineScripts(compiler, name)
+      closeWithCompiler(compiler, () => project)
+    }
+
+    // Two that resolve and load by rules of their own, which the hooks below can't say.
+    if (framework === 'farm') return { name, farm: { priority: 102, ...farmHooks({ runtimeFile, open }) } }
+    if (framework === 'esbuild') return { name, esbuild: { setup: esbuildSetup({ runtimeFile, open }) } }
 
     return {
       name,
@@ -65,7 +91,7 @@ export const unplugin: UnpluginInstance<Options | undefined, false> = createUnpl
               ? { id, external: true }
               : undefined
           }
-          return framework === 'rollup' ? resolveModel(id, importer) : undefined
+          return framework === 'rollup' || framework === 'rolldown' ? resolveModel(id, importer) : undefined
         },
       },
       load: {
@@ -75,14 +101,13 @@ export const unplugin: UnpluginInstance<Options | undefined, false> = createUnpl
           return code === undefined ? undefined : { code, map: null, moduleSideEffects: false }
         },
       },
-      rollup: {
-        async buildEnd(error) {
-          project.summarize()
-          if (error === undefined) await project.checkGlobs()
-          await project.report()
-          if (!this.meta.watchMode) await project.close()
+      rollup,
+      rolldown: {
+        ...(rollup as object),
+        buildStart({ platform }) {
+          // Its default is 'browser' for all that is no CommonJS: only Node is a word.
+          runs = platform === 'node' ? 'node' : 'unknown'
         },
-        closeWatcher: () => project.close(),
       },
       vite: viteHooks({
         open,
@@ -92,12 +117,8 @@ export const unplugin: UnpluginInstance<Options | undefined, false> = createUnpl
         forget: (build) => emitters.delete(build),
         again: () => unplugin.vite(inline),
       }),
-      webpack(compiler) {
-        open(compiler.context)
-        addAssetRule(compiler)
-        keepEngineScripts(compiler, name)
-        closeWithCompiler(compiler, () => project)
-      },
+      webpack,
+      rspack: (compiler) => webpack(compiler as unknown as Compiler),
     }
   },
 )

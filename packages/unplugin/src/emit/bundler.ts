@@ -29,12 +29,12 @@ export const hiddenPackage = "['onnxruntime', 'node'].join('-')"
 
 /** An import of a file, for the families whose own asset modules give its URL. */
 export function importOf(specifier: string, file: string): Taken {
-  const name = `file_${hash(file)}`
+  const name = `file_${shortHash(file)}`
   return { head: [`import ${name} from ${JSON.stringify(specifier)}`], url: name }
 }
 
 /** 32-bit FNV-1a: identifiers in a module of a handful of imports. */
-function hash(text: string): string {
+export function shortHash(text: string): string {
   let state = 0x811c9dc5
   for (let index = 0; index < text.length; index++)
     state = Math.imul(state ^ text.charCodeAt(index), 0x01000193)

@@ -24,10 +24,13 @@ export function createEmitter(): Emitter {
   }
 }
 
-/** Rollup and Rolldown on their own: what `targets` names decides where the code runs. */
-export function rollupBundler(context: EmittingContext, emit: Emitter): Bundler {
+/**
+ * Rollup and Rolldown on their own.
+ * @param runs where they don't say it, what `targets` names decides
+ */
+export function rollupBundler(context: EmittingContext, emit: Emitter, runs: Bundler['runs']): Bundler {
   return {
-    runs: 'unknown',
+    runs,
     note: (text) => context.info(text),
     nodeEngine: barePackage,
     take: async (file, name) => ({

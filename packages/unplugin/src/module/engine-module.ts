@@ -14,12 +14,16 @@ export async function engineModule(name: EngineName, root: string, bundler: Bund
   const script = await bundler.take(files.script)
   const mjs = await bundler.take(files.mjs)
   const wasm = await bundler.take(files.wasm)
+  // A classic script knows its own URL only while it first runs: not in `load`.
   return `${[...script.head, ...mjs.head, ...wasm.head].join('\n')}
+const script = ${script.url}
+const mjs = ${mjs.url}
+const wasm = ${wasm.url}
 const absolute = (url) => new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href
 export default {
-  load: () => import(/* webpackIgnore: true */ /* @vite-ignore */ absolute(${script.url})),
+  load: () => import(/* webpackIgnore: true */ /* @vite-ignore */ absolute(script)),
   get files() {
-    return { wasm: absolute(${wasm.url}), mjs: absolute(${mjs.url}) }
+    return { wasm: absolute(wasm), mjs: absolute(mjs) }
   },
 }
 `
