@@ -523,12 +523,14 @@ describe('compare', () => {
       return stderr
     }
     expect(differing('digits_cnn.onnx')).toContain(
-      "It is no variant of digits_mlp.onnx: its input 'x' is another one.",
+      "digits_cnn.onnx is no variant of digits_mlp.onnx: its input 'x' is another one.",
     )
     expect(differing('diabetes_mlp.onnx')).toContain(
       'diabetes_mlp.onnx takes x: float32[batch, 10] and gives',
     )
-    expect(differing('code_lang.onnx')).toContain("It is no variant of digits_mlp.onnx: it has no input 'x'.")
+    expect(differing('code_lang.onnx')).toContain(
+      "error code_lang.onnx is no variant of digits_mlp.onnx: it has no input 'x'.",
+    )
   })
 })
 

@@ -139,7 +139,7 @@ export const errors = {
     error(
       'ONNX_SIGNATURES_DIFFER',
       model,
-      `It is no variant of ${printable(source)}: ${difference}. ${both}`,
+      `${printable(model)} is no variant of ${printable(source)}: ${difference}. ${both}`,
       'Compare a model with what was made of it, the source first.',
     ),
 
