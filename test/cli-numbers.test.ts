@@ -304,7 +304,9 @@ describe('cache', () => {
     expect(run('cache', 'prune', '--cache-dir', 'kept', '--older-than', '1d').stdout).toMatch(
       /^Removed 0 entries: 0 B\. Kept 1 entry/,
     )
-    const pruned = JSON.parse(run('cache', 'prune', '--cache-dir', 'kept', '--max-size', '1kB', '--json').stdout)
+    const pruned = JSON.parse(
+      run('cache', 'prune', '--cache-dir', 'kept', '--max-size', '1kB', '--json').stdout,
+    )
     expect(pruned).toMatchObject({ removed: [{ bytes: expect.any(Number) }], kept: 0, keptBytes: 0 })
     expect(run('cache', 'stats', '--cache-dir', 'kept').stdout).toMatch(/^entries +0 with 0 B/)
   })
