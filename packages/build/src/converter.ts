@@ -1,11 +1,13 @@
 import { basename } from 'node:path'
 import { OnnxError } from '@unplugin-onnx/core'
 import type { Manifest } from '@unplugin-onnx/runtime'
+import { takeAsIs } from './as-is'
 import { Cache, defaultCacheDir, type Entry } from './cache'
 import { hashCalibration } from './calibration'
 import { type EnginePackage, findEngine } from './engine-package'
 import { errors } from './errors'
 import { Flights } from './flights'
+import type { HashedFile } from './hash'
 import { limiter } from './limit'
 import { type Logger, type ProgressEvent, progress, type Report, silentLogger } from './logger'
 import { type ModelOptions, type NormalizedOptions, normalizeOptions } from './options'
@@ -14,6 +16,7 @@ import { PoolClosed, WorkerDied, WorkerPool } from './pool'
 import { printable } from './printable'
 import { displayName, filesOf, hashEvaluation, keyOf, type Request } from './request'
 import { absolute, hashExternal, hashModel, unchanged } from './source'
+import { sourceRecipe } from './special-recipes'
 import type { Target } from './targets'
 import type { Inspection } from './tasks/task'
 
@@ -49,6 +52,17 @@ export interface Converter {
    * @throws OnnxError
    */
   convert(file: string, options?: ModelOptions): Promise<Conversion>
+  /**
+   * What `convert` would take from the cache, if it is there. Nothing is run, and no worker process starts.
+   * @throws OnnxError
+   */
+  find(file: string, options?: ModelOptions): Promise<Conversion | undefined>
+  /**
+   * The source itself in place of all variants, whose recipe is `source`: for development, where nobody is to wait. Nothing is
+   * run, verified or cached.
+   * @throws OnnxError, ONNX_MODEL_TOO_LARGE where model and external data together don't fit one file
+   */
+  source(file: string, options?: ModelOptions): Promise<Conversion>
   /** Ends all worker processes. Conversions at work fail with ONNX_CONVERTER_CLOSED. */
   close(): Promise<void>
 }
@@ -125,6 +139,23 @@ export function createConverter(options: ConverterOptions): Converter {
     }
   }
 
+  /** What is known of a conversion's result, unless the model was never looked into. */
+  async function lookUp(file: string, name: string, normalized: NormalizedOptions) {
+    const { sha256 } = await hashing(() => hashModel(absolute(root, file), name))
+    if ((await cache.externalLocations(sha256)) === undefined) return undefined
+    const asked = await request(file, name, normalized, () => {})
+    const key = keyOf(asked)
+    const entry = await cache.read(key)
+    return entry && { files: filesOf(asked), entry, key, cached: true }
+  }
+
+  /** Where models are put together with their weights; made once, gone with the converter. */
+  let put: Promise<string> | undefined
+  const putFolder = () => {
+    put ??= cache.workFolder()
+    return put
+  }
+
   async function entryOf(
     asked: Request,
     report: Report,
@@ -158,24 +189,67 @@ export function createConverter(options: ConverterOptions): Converter {
       try {
         const normalized = normalizeOptions(modelOptions, name)
         targets = normalized.targets.map((target) => printable(target.name))
-        const { files, entry, key, cached } = await whileSteady(async () => {
+        const made = await whileSteady(async () => {
           const asked = await request(file, name, normalized, report)
           return { files: filesOf(asked), ...(await entryOf(asked, report)) }
         })
-        const [missed] = entry.manifest.missed ?? []
-        if (normalized.strict && missed) throw errors.budgetMissed(name, missed.target, missed.tried)
-        const { dir } = entry
-        const manifest = { ...entry.manifest, source: { ...entry.manifest.source, file: name } }
-        const seconds = (performance.now() - start) / 1000
-        return { manifest, dir, key, cached, dependencies: files.map((each) => each.path), seconds }
+        return conversionOf(name, normalized, made, start)
       } catch (cause) {
         throw failureOf(cause, name)
       } finally {
         report('done')
       }
     },
-    close: () => pool.close(),
+    async find(file, modelOptions = {}) {
+      const start = performance.now()
+      const name = displayName(root, file)
+      try {
+        const normalized = normalizeOptions(modelOptions, name)
+        const found = await whileSteady(() => lookUp(file, name, normalized))
+        return found && conversionOf(name, normalized, found, start)
+      } catch (cause) {
+        throw failureOf(cause, name)
+      }
+    },
+    async source(file, modelOptions = {}) {
+      const start = performance.now()
+      const name = displayName(root, file)
+      try {
+        const { targets } = normalizeOptions(modelOptions, name)
+        const { manifest, dir, files } = await takeAsIs(absolute(root, file), name, targets, putFolder)
+        const key = `${manifest.source.sha256} ${sourceRecipe}`
+        const seconds = (performance.now() - start) / 1000
+        return { manifest, dir, key, cached: true, dependencies: files, seconds }
+      } catch (cause) {
+        throw failureOf(cause, name)
+      }
+    },
+    async close() {
+      await pool.close()
+      if (put !== undefined) await put.then((folder) => cache.discard(folder))
+    },
   }
+}
+
+interface Made {
+  readonly files: readonly HashedFile[]
+  readonly entry: Entry
+  readonly key: string
+  readonly cached: boolean
+}
+
+function conversionOf(
+  name: string,
+  { strict }: NormalizedOptions,
+  { files, entry, key, cached }: Made,
+  start: number,
+): Conversion {
+  const [missed] = entry.manifest.missed ?? []
+  if (strict && missed) throw errors.budgetMissed(name, missed.target, missed.tried)
+  const { dir } = entry
+  const manifest = { ...entry.manifest, source: { ...entry.manifest.source, file: name } }
+  const seconds = (performance.now() - start) / 1000
+  return { manifest, dir, key, cached, dependencies: files.map((each) => each.path), seconds }
 }
 
 /** Converts one model and ends its worker processes again. */
