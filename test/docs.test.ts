@@ -160,7 +160,11 @@ describe('snippets', () => {
     }
     if (names.length === 0) return
     const client = join(folder, 'client.d.ts')
-    writeFileSync(client, "/// <reference types='unplugin-onnx/client' />\n")
+    // What a project of Vite's has, and ours.
+    writeFileSync(
+      client,
+      "/// <reference types='vite/client' />\n/// <reference types='unplugin-onnx/client' />\n",
+    )
     const program = ts.createProgram([...names, client], {
       strict: true,
       noEmit: true,

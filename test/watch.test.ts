@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { watch } from 'rollup'
 import onnxRollup from 'unplugin-onnx/rollup'
@@ -204,7 +204,8 @@ describe.each(Object.entries(watchers))('%s converts again', (_, start) => {
       '../calibration.npz': 'digits_ext.npz',
     })
     const cache = join(watched.dir, '.cache')
-    const entries = () => readdirSync(join(cache, 'v2/entries')).length
+    const folder = join(cache, 'v2/entries')
+    const entries = () => (existsSync(folder) ? readdirSync(folder).length : 0)
     const options: PluginOptions = {
       targets: ['node'],
       cache: { dir: cache },
@@ -212,7 +213,7 @@ describe.each(Object.entries(watchers))('%s converts again', (_, start) => {
     }
     const stop = await start(watched, options)
     try {
-      expect(entries()).toBe(1)
+      await expect.poll(entries, { timeout: 30_000 }).toBe(1)
       const path = join(watched.dir, file)
       const bytes = readFileSync(path)
       if (file.endsWith('.npz')) cpSync(modelFile('digits_mobile.npz'), path)

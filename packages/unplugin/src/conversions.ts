@@ -19,13 +19,22 @@ export interface Conversions {
     options: Options,
     note?: (text: string) => void,
   ): Promise<Conversion>
+  /** What the cache has of a model, if anything. */
+  find(file: string, model: ModelOptions, options: Options): Promise<Conversion | undefined>
+  /** A model as it is, in the form of a conversion. */
+  source(file: string, model: ModelOptions, options: Options): Promise<Conversion>
   warn(text: string, options: Options): void
+  /** Says something that may be of use, once. */
+  hint(text: string, options: Options): void
   /** Prints what was converted since the last time. */
   summarize(): void
   /** Writes the report that `report` asks for, if anything was converted since the last time. */
   report(report: boolean | string): Promise<void>
-  /** Lets the process exit. A conversion that comes later starts a converter again. */
-  close(): Promise<void>
+  /**
+   * Lets the process exit. A conversion that comes later starts a converter again.
+   * @param now breaks off what is at work
+   */
+  close(now?: boolean): Promise<void>
 }
 
 export function createConversions(root: string, reports: Reports): Conversions {
@@ -41,6 +50,7 @@ export function createConversions(root: string, reports: Reports): Conversions {
     level = logLevel
     terminal = open()
   }
+  const hinted = new Set<string>()
   let running = 0
   let closing = false
 
@@ -56,6 +66,11 @@ export function createConversions(root: string, reports: Reports): Conversions {
     converters.set(dir, converter)
     return converter
   }
+  const keep = (conversion: Conversion): Conversion => {
+    unreported.set(conversion.key, conversion)
+    reports.add(conversion)
+    return conversion
+  }
   const closeAll = async () => {
     closing = false
     const open = [...converters.values()]
@@ -70,9 +85,7 @@ export function createConversions(root: string, reports: Reports): Conversions {
       running++
       try {
         const conversion = await converterFor(options.cache?.dir).convert(file, model)
-        unreported.set(conversion.key, conversion)
-        reports.add(conversion)
-        return conversion
+        return keep(conversion)
       } finally {
         running--
         if (running === 0) {
@@ -80,6 +93,18 @@ export function createConversions(root: string, reports: Reports): Conversions {
           if (closing) await closeAll()
         }
       }
+    },
+    async find(file, model, options) {
+      speakAt(options)
+      const found = await converterFor(options.cache?.dir).find(file, model)
+      return found && keep(found)
+    },
+    source: (file, model, options) => converterFor(options.cache?.dir).source(file, model),
+    hint(text, options) {
+      if (hinted.has(text)) return
+      hinted.add(text)
+      speakAt(options)
+      terminal.info(text)
     },
     warn(text, options) {
       speakAt(options)
@@ -101,9 +126,9 @@ export function createConversions(root: string, reports: Reports): Conversions {
         )
       }
     },
-    async close() {
+    async close(now = false) {
       // Another environment's build may still be converting: the last one closes.
-      if (running > 0) closing = true
+      if (running > 0 && !now) closing = true
       else await closeAll()
     },
   }

@@ -1,14 +1,15 @@
-import { resolve } from 'node:path'
-import { calibrationPath, type ModelOptions } from '@unplugin-onnx/build'
+import { isAbsolute, relative, resolve } from 'node:path'
+import { type Conversion, calibrationPath, type ModelOptions } from '@unplugin-onnx/build'
 import { bundlerError } from './bundler-error'
 import { type Conversions, createConversions } from './conversions'
 import { writeDeclaration } from './declarations'
 import type { Bundler } from './emit/bundler'
+import { createSources } from './meanwhile'
 import { assetModule, urlModule } from './module/asset-module'
 import { engineModule } from './module/engine-module'
 import { isEngineName } from './module/engines'
 import { engineOf, modelRequest } from './module/ids'
-import { configFile, createOptionsReader } from './options/config-file'
+import { configFile, createOptionsReader, isConfigFile } from './options/config-file'
 import { includesModel, modelOptions } from './options/model-options'
 import type { Options } from './options/schema'
 import type { Globs } from './options/unmatched'
@@ -23,6 +24,10 @@ export interface Project {
    * @throws BundlerError
    */
   load(id: string, bundler: Bundler, watch: (file: string) => void): Promise<string | undefined>
+  /** The options in force. */
+  readonly options: () => Promise<Options>
+  /** Models that a file which was added, changed or removed matters to without being watched by its own path. */
+  modelsOf(file: string): readonly string[]
   readonly summarize: Conversions['summarize']
   /** Warns of globs under `models` that fit no model, each once. To be called when a build has loaded all there is. */
   checkGlobs(): Promise<void>
@@ -40,6 +45,9 @@ export interface Shared {
 export function createProject(root: string, inline: Options, { reports, globs }: Shared): Project {
   const readOptions = createOptionsReader(root, inline)
   const conversions = createConversions(root, reports)
+  const sources = createSources(conversions)
+  /** Of each model, what is watched for it. */
+  const watchedFor = new Map<string, ReadonlySet<string>>()
 
   const load: Project['load'] = async (id, bundler, watch) => {
     const engine = engineOf(id)
@@ -53,12 +61,20 @@ export function createProject(root: string, inline: Options, { reports, globs }:
     if (!includesModel(options, request.file, root)) return undefined
     watch(request.file)
     globs.add(request.file)
+    if (bundler.isolated === false && options.crossOriginIsolation === undefined)
+      conversions.hint(oneThread, options)
+    const watched = new Set([request.file, ...(config === undefined ? [] : [config])])
+    watchedFor.set(request.file, watched)
     return convertedModule(
       request.file,
       modelOptions(options, request.file, root, bundler.runs),
       options,
       bundler,
-      watch,
+      (file) => {
+        watched.add(file)
+        watch(file)
+      },
+      watched,
     )
   }
 
@@ -68,16 +84,39 @@ export function createProject(root: string, inline: Options, { reports, globs }:
     options: Options,
     bundler: Bundler,
     watch: (file: string) => void,
+    watched: ReadonlySet<string>,
   ): Promise<string> {
-    // Watched before it is read: a calibration file that is missing or broken must be seen when it is mended.
+    // Watched before they are read: what is missing or broken must be seen when it is mended.
     if (model.calibration !== undefined) watch(resolve(root, calibrationPath(model.calibration)))
-    const conversion = await conversions.convert(file, model, options, bundler.note)
+    const evaluate = typeof model.accuracy === 'object' ? model.accuracy.evaluate : undefined
+    if (evaluate !== undefined) watch(resolve(root, evaluate))
+    const conversion = await conversionFor(file, model, options, bundler, watched)
     for (const dependency of conversion.dependencies) watch(dependency)
     if (options.dts ?? true) await writeDeclaration(file, conversion.manifest)
     return assetModule(file, conversion, bundler)
   }
 
+  function conversionFor(
+    file: string,
+    model: ModelOptions,
+    options: Options,
+    { meanwhile, note }: Bundler,
+    watched: ReadonlySet<string>,
+  ): Promise<Conversion> {
+    const { dev = 'convert' } = options
+    if (meanwhile === undefined || dev === 'wait') return conversions.convert(file, model, options, note)
+    if (dev === 'source') return conversions.source(file, model, options)
+    return sources.serve({ file, model, options, note, watched: [...watched] }, meanwhile)
+  }
+
   return {
+    options: readOptions,
+    modelsOf(file) {
+      const isConfig = isConfigFile(file, root)
+      return [...watchedFor]
+        .filter(([, watched]) => isConfig || [...watched].some((each) => isInside(file, each)))
+        .map(([model]) => model)
+    },
     async load(id, bundler, watch) {
       try {
         return await load(id, bundler, watch)
@@ -101,4 +140,13 @@ export function createProject(root: string, inline: Options, { reports, globs }:
       ),
     close: conversions.close,
   }
+}
+
+const oneThread =
+  "onnxruntime runs on one thread: Vite's pages are not cross-origin isolated. crossOriginIsolation: true makes them so, in dev and preview; set the headers on your web server as well. crossOriginIsolation: false ends this hint."
+
+/** Whether a changed file lies in a folder. */
+function isInside(file: string, folder: string): boolean {
+  const path = relative(folder, file)
+  return path !== '' && !path.startsWith('..') && !isAbsolute(path)
 }

@@ -1,10 +1,14 @@
 import { resolve } from 'node:path'
-import type { Plugin, PluginOption, ResolvedConfig } from 'vite'
+import type { DevEnvironment, Plugin, PluginOption, ResolvedConfig } from 'vite'
 import type { Bundler } from './emit/bundler'
+import { isIsolated, isolate } from './emit/isolation'
 import type { Emitter, EmittingContext } from './emit/rollup'
 import { renderFileUrls, type ViteEnvironment, viteBundler } from './emit/vite'
+import { devServerOf, openDevServer, viteMeanwhile } from './emit/vite-dev'
 import { serveReports } from './emit/vite-report'
 import { serveFiles } from './emit/vite-server'
+import { modelRequest } from './module/ids'
+import type { Options } from './options/schema'
 import type { Project } from './project'
 import type { Reports } from './reports'
 
@@ -24,9 +28,15 @@ export function viteBundlerOf(
   const allow = (folder: string) => {
     if (!config.server.fs.allow.includes(folder)) config.server.fs.allow.push(folder)
   }
+  const dev = config.command === 'serve' ? devServerOf(environment) : undefined
   return viteBundler(
     context,
     {
+      ...(dev && {
+        files: dev.files,
+        meanwhile: viteMeanwhile(environment as unknown as DevEnvironment, dev),
+      }),
+      isolated: isIsolated(config.server.headers),
       command: config.command,
       root: config.root,
       host: hostOf(config),
@@ -80,10 +90,27 @@ export function viteHooks({ open, project, reports, cacheDir, forget, again }: V
       config.build?.emitAssets === undefined
         ? { build: { emitAssets: true } }
         : undefined,
-    configResolved: ({ root }) => void open(root),
+    async configResolved(config) {
+      // A configuration that can't be read stops no server: the first model shows it.
+      const { crossOriginIsolation } = await open(config.root)
+        .options()
+        .catch((): Options => ({}))
+      if (crossOriginIsolation !== true) return
+      isolate(config.server)
+      isolate(config.preview)
+    },
     configureServer(server) {
+      openDevServer(server)
       serveFiles(server)
       serveReports(server, reports())
+    },
+    hotUpdate({ file, modules }) {
+      const { moduleGraph } = this.environment
+      const more = project()
+        .modelsOf(file)
+        .flatMap((model) => [...(moduleGraph.getModulesByFile(model.replaceAll('\\', '/')) ?? [])])
+        .filter(({ id }) => id !== null && modelRequest(id)?.kind === 'model')
+      return more.length === 0 ? undefined : [...new Set([...modules, ...more])]
     },
     buildStart() {
       if (isViteContext(this)) forget(this.environment)
@@ -102,9 +129,11 @@ export function viteHooks({ open, project, reports, cacheDir, forget, again }: V
     },
     async closeBundle() {
       project().summarize()
-      // A dev server shows its report, and leaves no file.
-      if (!isViteContext(this) || this.environment.config.command === 'build') await project().report()
-      if (!this.meta.watchMode) await project().close()
+      // A dev server shows its report, and leaves no file; and nobody waits for what it is still converting.
+      const serving = isViteContext(this) && this.environment.config.command === 'serve'
+      if (!serving) await project().report()
+      if (serving) await project().close(true)
+      else if (!this.meta.watchMode) await project().close()
     },
     closeWatcher: () => project().close(),
   }

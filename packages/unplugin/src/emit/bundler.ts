@@ -1,4 +1,5 @@
 /** Where bundlers differ: how a file gets into the output, and how its URL is written. One file a family beside this. */
+import type { BundlerError } from '../bundler-error'
 
 export interface Taken {
   /** Statements for the head of the generated module. */
@@ -17,8 +18,25 @@ export interface Bundler {
   take(file: string, name?: string): Promise<Taken>
   /** Prints a line as the bundler prints its own: where and if its log says so. */
   note(text: string): void
+  /** Of a dev server: its pages needn't wait for conversions. */
+  readonly meanwhile?: Meanwhile
+  /** Whether pages are sent so that onnxruntime may use threads; undefined where the bundler serves none. */
+  readonly isolated?: boolean
   /** A JavaScript expression: what to import so that onnxruntime-node, which holds native code, stays outside. */
   readonly nodeEngine: string
+}
+
+/** How a dev server learns of a conversion that its page didn't wait for. */
+export interface Meanwhile {
+  /** Of the environment: each has a graph of modules of its own. */
+  readonly name: string
+  /**
+   * A model is converted.
+   * @returns whether the page was told: it is if it takes updates of the model
+   */
+  ready(file: string): Promise<boolean>
+  /** A model can't be converted. */
+  failed(file: string, error: BundlerError): void
 }
 
 /** Left to Node, which finds the package from where the output lies. */

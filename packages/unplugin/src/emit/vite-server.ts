@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs'
+import type { ServerResponse } from 'node:http'
 import { basename, join } from 'node:path'
 import type { ViteDevServer } from 'vite'
 import { engineScripts, webDist } from '../module/engines'
@@ -25,13 +26,18 @@ export function serveFiles(server: ViteDevServer): void {
     const path = decodeURI(pathname.startsWith(base) ? pathname.slice(base.length - 1) : pathname)
     const file = path.startsWith('/@fs/') ? path.slice('/@fs'.length) : join(root, path)
     if (file !== scriptFile(name, root)) return next()
-    for (const [header, value] of Object.entries(server.config.server.headers ?? {})) {
-      if (value !== undefined) response.setHeader(header, value)
-    }
+    setServerHeaders(server, response)
     response.setHeader('Content-Type', 'text/javascript')
     response.setHeader('Cache-Control', 'no-cache')
     createReadStream(file).on('error', next).pipe(response)
   })
+}
+
+/** What the user wants of every response. */
+export function setServerHeaders(server: ViteDevServer, response: ServerResponse): void {
+  for (const [header, value] of Object.entries(server.config.server.headers ?? {})) {
+    if (value !== undefined) response.setHeader(header, value)
+  }
 }
 
 function scriptFile(name: string, root: string): string | undefined {

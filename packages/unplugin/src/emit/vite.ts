@@ -1,8 +1,9 @@
 import { posix } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { nodeEngineFile } from '../module/engines'
-import { type Bundler, barePackage, hiddenPackage, importOf } from './bundler'
+import { type Bundler, barePackage, hiddenPackage, importOf, type Meanwhile } from './bundler'
 import type { Emitter, EmittingContext } from './rollup'
+import type { ServedFiles } from './vite-files'
 
 /** What the plugin needs to know of the environment that a module is loaded for. */
 export interface ViteEnvironment {
@@ -13,17 +14,25 @@ export interface ViteEnvironment {
   /** Lets the dev server serve files of a folder: caches and packages may lie outside of the workspace. */
   readonly allow: (folder: string) => void
   readonly note: Bundler['note']
+  /** What a dev server hands out beside its modules. */
+  readonly files?: ServedFiles
+  readonly meanwhile?: Meanwhile
+  readonly isolated?: boolean
 }
+
+const isModel = (file: string): boolean => /\.onnxv?$/.test(file)
 
 /** `__VITE_ASSET__` gives `/assets/…` in server builds, which no file system has: they get a placeholder of ours. */
 const placeholder = /(["'`])__UNPLUGIN_ONNX_FILE_([\w$]+)__\1/g
 
 export function viteBundler(context: EmittingContext, environment: ViteEnvironment, emit: Emitter): Bundler {
-  const { command, root, host, allow, note } = environment
+  const { command, root, host, allow, note, files, meanwhile, isolated } = environment
   const server = host !== 'browser'
   return {
     runs: server ? 'node' : 'browser',
     note,
+    ...(meanwhile && host !== 'vitest' && { meanwhile }),
+    ...(isolated !== undefined && host === 'browser' && { isolated }),
     get nodeEngine() {
       if (host === 'vitest') return JSON.stringify(pathToFileURL(nodeEngineFile(root)).href)
       return server ? barePackage : hiddenPackage
@@ -31,6 +40,7 @@ export function viteBundler(context: EmittingContext, environment: ViteEnvironme
     async take(file, name) {
       if (command === 'serve') {
         if (server) return { head: [], url: JSON.stringify(pathToFileURL(file).href) }
+        if (files && isModel(file)) return { head: [], url: JSON.stringify(files.url(file, name)) }
         const path = file.replaceAll('\\', '/')
         allow(posix.dirname(path))
         return importOf(`${path}?url&no-inline`, file)

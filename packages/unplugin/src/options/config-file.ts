@@ -13,6 +13,10 @@ export function configFile(root: string): string | undefined {
   return names.map((name) => join(root, name)).find((file) => existsSync(file))
 }
 
+/** Whether a file is, or would be, the configuration file of a project. */
+export const isConfigFile = (file: string, root: string): boolean =>
+  names.some((name) => join(root, name) === join(file))
+
 /** Loads and validates a configuration file. It is evaluated from its text: Node would remember a module for ever. */
 async function loadConfigFile(file: string): Promise<Options> {
   const { createJiti } = await import('jiti')

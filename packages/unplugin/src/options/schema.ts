@@ -11,6 +11,7 @@ import {
 } from '@unplugin-onnx/build'
 
 export type Pattern = string | RegExp
+export const devModes = ['convert', 'wait', 'source'] as const
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info'
 
 /** What the plugin takes, inline in the bundler's configuration or in `onnx.config.ts`. */
@@ -34,6 +35,17 @@ export interface Options extends Pick<ModelOptions, 'targets' | 'accuracy' | 'pr
    * shows it at `/__onnx/` in any case.
    */
   readonly report?: boolean | string
+  /**
+   * What Vite's dev server serves of a model that is not in the cache. `'convert'`, the default: the source at once, and the
+   * conversion when it's done, by HMR to modules that accept the model, else when the page is loaded again. `'wait'`: nothing
+   * but the conversion, however long it takes. `'source'`: always the source, and nothing is converted.
+   */
+  readonly dev?: (typeof devModes)[number]
+  /**
+   * Send the headers that make pages cross-origin isolated, so that onnxruntime uses threads, from Vite's dev and preview
+   * servers. Default: not, with a hint in the terminal; `false` says nothing.
+   */
+  readonly crossOriginIsolation?: boolean
   /** Which models the plugin takes. Default: all `.onnx` files. */
   readonly include?: Pattern | readonly Pattern[]
   readonly exclude?: Pattern | readonly Pattern[]
@@ -164,6 +176,8 @@ export const optionsKind = object({
     expected: "true, false, or a path that ends in '.html'",
     accepts: (value) => typeof value === 'boolean' || (isString(value) && String(value).endsWith('.html')),
   },
+  dev: oneOf(...devModes),
+  crossOriginIsolation: boolean,
   include: patterns,
   exclude: patterns,
   logLevel: oneOf('silent', 'error', 'warn', 'info'),
