@@ -13,14 +13,14 @@ export async function* usable(
   skipped: Skipped[],
   after?: AssetVariant,
 ): AsyncGenerator<AssetVariant, undefined> {
-  const slow = !provider && !target && (await inSoftware())
-  const isSlow = (variant: AssetVariant) => slow && variant.provider === 'webgpu'
-  // Node's own engine is faster there than WebAssembly, whatever the order for browsers.
-  const rank = (variant: AssetVariant) =>
-    nodeFiles() ? Number(variant.provider !== 'cpu') : Number(isSlow(variant))
-  const order = [...variants].sort((a, b) => rank(a) - rank(b))
-  const late = order.filter(isSlow).map((variant) => skip(variant, 'WebGPU is software here'))
-  if (!after) skipped.push(...late)
+  // Node's own engine is faster there than WebAssembly, and WebAssembly than a GPU that is software: whatever the order.
+  const software = !provider && !target && (await inSoftware())
+  const isLate = (variant: AssetVariant) =>
+    nodeFiles() ? variant.provider !== 'cpu' : software && variant.provider === 'webgpu'
+  const late = variants.filter(isLate)
+  const order = [...variants.filter((variant) => !isLate(variant)), ...late]
+  const waiting = software ? late.map((variant) => skip(variant, 'WebGPU is software here')) : []
+  if (!after) skipped.push(...waiting)
   for (const variant of order.slice(after ? order.indexOf(after) + 1 : 0)) {
     const asked = (!provider || provider === variant.provider) && (!target || target === variant.target)
     const reason = !asked
@@ -28,14 +28,10 @@ export async function* usable(
       : engines[engineOf[variant.provider]]
         ? await missing(variant)
         : `the build holds no onnxruntime for ${variant.provider}`
-    if (isSlow(variant)) {
-      // Its turn came after all.
-      const entry = skipped.findIndex(
-        ({ target, reason }) => target === variant.target && reason === late[0]?.reason,
-      )
-      if (entry !== -1) skipped.splice(entry, 1)
-    }
-    if (reason === undefined) yield variant
+    // Its turn came after all.
+    const entry = skipped.indexOf(waiting[late.indexOf(variant)] as Skipped)
+    if (entry >= 0) skipped.splice(entry, 1)
+    if (!reason) yield variant
     else skipped.push(skip(variant, reason))
   }
   return undefined

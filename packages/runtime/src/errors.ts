@@ -41,7 +41,7 @@ export const errors = {
       'ONNX_HASH_MISMATCH',
       model,
       `${url} is not the file that was built (its sha256 differs).`,
-      'Deploy the whole build again, and clear what caches it on the way.',
+      'Deploy the whole build again, and clear caches on the way.',
     ),
 
   noVariant: (model: string, reasons: string) =>

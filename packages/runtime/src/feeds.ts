@@ -1,5 +1,5 @@
 import type { Tensor } from 'onnxruntime-common'
-import { errors } from './errors'
+import { errors, messageOf } from './errors'
 import type { ValueSignature } from './manifest'
 import type { Engine } from './types'
 
@@ -59,6 +59,6 @@ function toTensor(model: string, input: ValueSignature, feed: object | unknown, 
   try {
     return new engine.Tensor(input.type as 'float32', feed as Float32Array, shape)
   } catch (cause) {
-    throw invalid(cause instanceof Error ? cause.message : String(cause))
+    throw invalid(messageOf(cause))
   }
 }

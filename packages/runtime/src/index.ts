@@ -4,9 +4,12 @@ export { OnnxError, type OnnxErrorCode } from './errors'
 export type * from './manifest'
 export type {
   AssetDescriptor,
+  AssetFile,
+  AssetShard,
   AssetVariant,
   EngineSource,
   Feeds,
+  Loaded,
   LoadOptions,
   OnnxAsset,
   OnnxSession,

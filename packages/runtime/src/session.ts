@@ -1,7 +1,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common'
 import { exhausted, skip, usable } from './choose'
 import { engineOf } from './detect'
-import { download } from './download'
+import { type Held, hold, loaded } from './download'
 import { exclusively, loadEngine } from './engine'
 import { errors, messageOf } from './errors'
 import { toTensors } from './feeds'
@@ -11,6 +11,7 @@ import type {
   Engine,
   EngineSource,
   Feeds,
+  Loaded,
   OnnxSession,
   OpenOptions,
   Skipped,
@@ -27,8 +28,7 @@ interface Opened {
 async function createSession(
   model: string,
   source: EngineSource,
-  variant: AssetVariant,
-  bytes: Uint8Array,
+  { variant, bytes, externalData }: Loaded,
   own: InferenceSession.SessionOptions | undefined,
 ): Promise<Opened> {
   try {
@@ -42,6 +42,7 @@ async function createSession(
       logSeverityLevel: 3 as const,
       // A copy, since onnxruntime-web writes into the options it is given.
       ...structuredClone(variant.session),
+      ...(externalData && { externalData }),
       ...own,
     }
     const inference = await call(() => engine.InferenceSession.create(bytes, options))
@@ -66,21 +67,25 @@ async function openNext(
   after?: AssetVariant,
 ): Promise<Opened | undefined> {
   const { name, engines } = descriptor
-  // Targets that share a file share its download.
-  const files = new Map<string, Promise<Uint8Array>>()
-  for await (const variant of usable(descriptor, options, skipped, after)) {
-    try {
-      const file = files.get(variant.url) ?? download(name, variant, options)
-      files.set(variant.url, file)
-      const source = engines[engineOf[variant.provider]] as EngineSource
-      const opened = await createSession(name, source, variant, await file, options.session)
-      if (!options.signal?.aborted) return opened
-      await opened.release()
-    } catch (cause) {
-      failures.push(cause)
-      skipped.push(skip(variant, messageOf(cause)))
+  // Until one is open: targets that share a file share its download.
+  const held: Held[] = []
+  try {
+    for await (const variant of usable(descriptor, options, skipped, after)) {
+      try {
+        const file = hold(descriptor, variant, options)
+        held.push(file)
+        const source = engines[engineOf[variant.provider]] as EngineSource
+        const opened = await createSession(name, source, await loaded(variant, file), options.session)
+        if (!options.signal?.aborted) return opened
+        await opened.release()
+      } catch (cause) {
+        failures.push(cause)
+        skipped.push(skip(variant, messageOf(cause)))
+      }
+      options.signal?.throwIfAborted()
     }
-    options.signal?.throwIfAborted()
+  } finally {
+    for (const file of held) file.release()
   }
   return undefined
 }

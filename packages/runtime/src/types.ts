@@ -13,15 +13,33 @@ export interface EngineSource {
 
 export type EngineName = 'wasm' | 'webgpu' | 'node'
 
+/** A file of a bundle. */
+export interface AssetFile {
+  readonly url: string
+  readonly bytes: number
+  /** In hexadecimal digits. */
+  readonly sha256: string
+}
+
+/** A part of a variant's weights, in a file of its own. */
+export interface AssetShard extends AssetFile {
+  /** What the model calls it: the `location` of its external data. */
+  readonly path: string
+}
+
 /** A variant as a bundle holds it: the manifest's, with the URL that the bundler gave its file. */
 export interface AssetVariant
   extends Pick<Variant, 'target' | 'provider' | 'requires' | 'bytes' | 'sha256' | 'recipe' | 'session'> {
+  /** Of the file with the graph; so is `sha256`. `bytes` counts the shards too. */
   readonly url: string
+  readonly shards?: readonly AssetShard[]
 }
 
 /** What the bundler's generated module says of a model. */
 export interface AssetDescriptor {
   readonly name: string
+  /** Tells assets of one name apart; files in Cache Storage are kept under it. Default: the name. */
+  readonly id?: string
   readonly inputs: readonly ValueSignature[]
   readonly outputs: readonly ValueSignature[]
   /** In order of preference. */
@@ -42,6 +60,8 @@ export interface LoadOptions {
   readonly target?: string
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: Progress) => void
+  /** Whether files are kept in Cache Storage for the next visit, by their sha256. Default: true. */
+  readonly cache?: boolean
 }
 
 export interface OpenOptions extends LoadOptions {
@@ -83,6 +103,16 @@ export interface OnnxSession<Inputs, Outputs> extends Omit<InferenceSession, 'ru
   release(): Promise<void>
 }
 
+/** A variant's bytes. */
+export interface Loaded {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** Shards, as onnxruntime-web's session options take them. */
+  readonly externalData:
+    | readonly { readonly path: string; readonly data: Uint8Array<ArrayBuffer> }[]
+    | undefined
+  readonly variant: AssetVariant
+}
+
 /** What `import model from './model.onnx'` gives. */
 export interface OnnxAsset<
   Inputs = Readonly<Record<string, Tensor>>,
@@ -99,8 +129,12 @@ export interface OnnxAsset<
    *   ONNX_NO_VARIANT; the signal's reason when aborted
    */
   open(options?: OpenOptions): Promise<OnnxSession<Inputs, Outputs>>
+  /**
+   * Downloads the first variant that this device runs, and the onnxruntime build that it needs, so that `open()` finds
+   * both: the variant in Cache Storage, or, where a page has none, as far as the browser's own cache keeps it.
+   * @throws as `open()` does
+   */
+  preload(options?: LoadOptions): Promise<AssetVariant>
   /** The verified bytes of the first variant that this device runs, for those who create their sessions themselves. */
-  load(
-    options?: LoadOptions,
-  ): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly variant: AssetVariant }>
+  load(options?: LoadOptions): Promise<Loaded>
 }

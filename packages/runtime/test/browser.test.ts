@@ -242,7 +242,7 @@ describe('open, in Chromium', () => {
       [webgpu, { ...wasm, url: '/gone.onnxv' }],
       async (variants) => {
         const asked = await outcome(asset(...variants).open({ provider: 'webgpu' }))
-        const left = await outcome(asset(...variants).open())
+        const left = await outcome(asset(...variants).open({ cache: false }))
         return [asked, left].map(({ value }) => ({ target: value?.variant.target, skipped: value?.skipped }))
       },
       { in: withSoftware },
@@ -395,5 +395,87 @@ describe('a variant, on its way to Chromium', () => {
     expect(result).toMatchObject({ isSecureContext: false, target: 'wasm' })
     expect(result.warnings).toEqual([expect.stringContaining('sha256 of models is not checked')])
     near(result.y)
+  })
+})
+
+/** The page stays, so does what it keeps: visits one after the other. */
+async function stay<Result>(action: (page: Page) => Promise<Result>) {
+  const { extra, requests } = await browser.visit(server.url, { timeout: 60_000, after: action })
+  const paths = requests.map(({ url }) => new URL(url).pathname)
+  return { result: extra as Result, paths: paths.filter((path) => path.endsWith('.onnxv')) }
+}
+const ready = (page: Page) => page.waitForFunction('globalThis.__result')
+const keys = async () => (await (await caches.open('unplugin-onnx')).keys()).map(({ url }) => url)
+
+describe('Cache Storage, in Chromium', () => {
+  it('gives the model on the second visit, and where there is no network', async () => {
+    const { result, paths } = await stay(async (page) => {
+      const first = await page.evaluate(openAndRun, [wasm])
+      await page.waitForFunction(async () => (await (await caches.open('unplugin-onnx')).keys()).length > 0)
+      await page.reload()
+      await ready(page)
+      const second = await page.evaluate(openAndRun, [wasm])
+      await page.context().setOffline(true)
+      const offline = await page.evaluate(openAndRun, [wasm])
+      return [first, second, offline, await page.evaluate(keys)] as const
+    })
+    const [first, second, offline, kept] = result
+    for (const { value } of [first, second, offline]) near(value?.y)
+    expect(paths).toEqual(['/whole.onnxv'])
+    expect(kept).toEqual([`https://onnx.invalid/digits/${wasm.sha256}`])
+  })
+
+  it('drops other versions of an asset, keeps what its variants share, and what other assets have', async () => {
+    const next = { ...wasm, ...variant('wasm', 'half', files.half) }
+    const { result } = await stay(async (page) => {
+      await page.evaluate(async () => {
+        const cache = await caches.open('unplugin-onnx')
+        await cache.put(`https://onnx.invalid/other/${'0'.repeat(64)}`, new Response('another asset'))
+        await cache.put(`https://onnx.invalid/digits/${'1'.repeat(64)}`, new Response('an older version'))
+      })
+      await page.evaluate(async ([variants]) => void (await asset(...variants!).preload()), [[wasm, next]])
+      const before = await page.evaluate(keys)
+      await page.evaluate(async ([variants]) => void (await asset(...variants!).preload()), [[next]])
+      return [before, await page.evaluate(keys)] as const
+    })
+    const other = `https://onnx.invalid/other/${'0'.repeat(64)}`
+    expect(result).toEqual([
+      [other, `https://onnx.invalid/digits/${wasm.sha256}`],
+      [other, `https://onnx.invalid/digits/${next.sha256}`],
+    ])
+  })
+
+  it('is asked for nothing with cache: false, and does no harm where it is damaged or refuses', async () => {
+    const { result, paths } = await stay(async (page) => {
+      await page.evaluate(async ([given]) => void (await asset(given!).load({ cache: false })), [wasm])
+      const none = await page.evaluate(keys)
+      const damaged = await page.evaluate(async (given) => {
+        const cache = await caches.open('unplugin-onnx')
+        const response = new Response(new Uint8Array(given.bytes))
+        await cache.put(`https://onnx.invalid/digits/${given.sha256}`, response)
+        return (await asset(given).load()).bytes.length
+      }, wasm)
+      const refused = await page.evaluate(async (given) => {
+        caches.open = () => Promise.reject(new DOMException('no', 'SecurityError'))
+        return (await asset(given).load()).bytes.length
+      }, wasm)
+      return { none, damaged, refused }
+    })
+    expect(result).toEqual({ none: [], damaged: model.length, refused: model.length })
+    expect(paths).toEqual(['/whole.onnxv', '/whole.onnxv', '/whole.onnxv'])
+  })
+
+  it('is filled by preload(), which brings the engine too', async () => {
+    const { result, paths } = await stay(async (page) => {
+      const taken = await page.evaluate(async (given) => (await asset(given).preload()).target, wasm)
+      const loaded = await page.evaluate(() =>
+        performance.getEntriesByType('resource').some(({ name }) => name.endsWith('ort.wasm.min.mjs')),
+      )
+      const { value } = await page.evaluate(openAndRun, [wasm])
+      return { taken, loaded, value }
+    })
+    expect(result).toMatchObject({ taken: 'wasm', loaded: true })
+    near(result.value?.y)
+    expect(paths).toEqual(['/whole.onnxv'])
   })
 })

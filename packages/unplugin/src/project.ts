@@ -93,7 +93,7 @@ export function createProject(root: string, inline: Options, { reports, globs }:
     const conversion = await conversionFor(file, model, options, bundler, watched)
     for (const dependency of conversion.dependencies) watch(dependency)
     if (options.dts ?? true) await writeDeclaration(file, conversion.manifest)
-    return assetModule(file, conversion, bundler)
+    return assetModule(file, relative(root, file), conversion, bundler)
   }
 
   function conversionFor(

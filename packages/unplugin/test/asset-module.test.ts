@@ -28,10 +28,14 @@ const bundler: Bundler = {
 
 async function moduleOf(...variants: Variant[]): Promise<string> {
   const conversion = { dir: '', manifest: { inputs: [], outputs: [], variants } } as unknown as Conversion
-  return assetModule('/models/det.onnx', conversion, bundler)
+  return assetModule('/models/det.onnx', 'models/det.onnx', conversion, bundler)
 }
 
 describe('the module of a model', () => {
+  it('names the asset by its path in the project, which stays from version to version', async () => {
+    expect(await moduleOf(variant('wasm', 'wasm'))).toMatch(/name: "det",\n {2}id: "det-[0-9a-f]{8}",/)
+  })
+
   it('hands on what a variant requires of the device, and its session options', async () => {
     const session = { extra: { session: { disable_quant_qdq: '1' } } }
     const code = await moduleOf(

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { basename, join } from 'node:path'
 import type { Conversion } from '@unplugin-onnx/build'
 import type { Variant } from '@unplugin-onnx/runtime'
@@ -5,8 +6,16 @@ import type { Bundler, Taken } from '../emit/bundler'
 import { type EngineName, engineOfProvider } from './engines'
 import { engineSpecifier, runtimeId } from './ids'
 
-/** The module that an import of a model gives: its description, the URLs of its variants, and the engines they need. */
-export async function assetModule(file: string, conversion: Conversion, bundler: Bundler): Promise<string> {
+/**
+ * The module that an import of a model gives: its description, the URLs of its variants, and the engines they need.
+ * @param path of the model in its project: what a browser keeps of it is found again under that, in every version
+ */
+export async function assetModule(
+  file: string,
+  path: string,
+  conversion: Conversion,
+  bundler: Bundler,
+): Promise<string> {
   const { manifest, dir } = conversion
   const variants = runnable(manifest.variants, bundler)
   const taken = new Map<string, Taken>()
@@ -25,6 +34,7 @@ export async function assetModule(file: string, conversion: Conversion, bundler:
     ...new Set([...taken.values()].flatMap(({ head }) => head)),
     'export default /* @__PURE__ */ defineAsset({',
     `  name: ${JSON.stringify(basename(file, '.onnx'))},`,
+    `  id: ${JSON.stringify(assetId(path))},`,
     `  inputs: ${JSON.stringify(manifest.inputs)},`,
     `  outputs: ${JSON.stringify(manifest.outputs)},`,
     '  variants: [',
@@ -51,6 +61,10 @@ function runnable(variants: readonly Variant[], { runs }: Bundler): readonly Var
   const own = variants.filter((variant) => (engineOf(variant) === 'node') === (runs === 'node'))
   return own.length > 0 ? own : variants
 }
+
+/** Models of one name are told apart, and no folder's name gets into the bundle. */
+const assetId = (path: string): string =>
+  `${basename(path, '.onnx')}-${createHash('sha256').update(path.replaceAll('\\', '/')).digest('hex').slice(0, 8)}`
 
 /** Conversions know no names of models, since many files may hold the same one: `int8.onnxv` becomes `det.int8.onnxv`. */
 export const variantName = (model: string, file: string): string => `${basename(model, '.onnx')}.${file}`
