@@ -49,21 +49,32 @@ export function createProject(root: string, inline: Options, { reports, globs }:
   /** Of each model, what is watched for it. */
   const watchedFor = new Map<string, ReadonlySet<string>>()
 
+  const optionsOf = (watch: (file: string) => void): Promise<Options> => {
+    const config = configFile(root)
+    if (config !== undefined) watch(config)
+    return readOptions()
+  }
+
   const load: Project['load'] = async (id, bundler, watch) => {
     const engine = engineOf(id)
-    if (engine !== undefined) return isEngineName(engine) ? engineModule(engine, root, bundler) : undefined
+    if (engine !== undefined) {
+      if (!isEngineName(engine)) return undefined
+      const { onnxruntime } = await optionsOf(watch)
+      return engineModule(engine, root, bundler, onnxruntime)
+    }
     const request = modelRequest(id)
     if (request === undefined) return undefined
     if (request.kind === 'url') return urlModule(request.file, bundler)
-    const config = configFile(root)
-    if (config !== undefined) watch(config)
-    const options = await readOptions()
+    const watched = new Set([request.file])
+    const options = await optionsOf((file) => {
+      watched.add(file)
+      watch(file)
+    })
     if (!includesModel(options, request.file, root)) return undefined
     watch(request.file)
     globs.add(request.file)
     if (bundler.isolated === false && options.crossOriginIsolation === undefined)
       conversions.hint(oneThread, options)
-    const watched = new Set([request.file, ...(config === undefined ? [] : [config])])
     watchedFor.set(request.file, watched)
     return convertedModule(
       request.file,

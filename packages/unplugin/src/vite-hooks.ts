@@ -39,6 +39,7 @@ export function viteBundlerOf(
       isolated: isIsolated(config.server.headers),
       command: config.command,
       root: config.root,
+      library: config.build.lib !== false && /^(?:\/|\.\/|)$/.test(config.base),
       host: hostOf(config),
       allow,
       note: (text) => config.logger.info(text),

@@ -4,7 +4,8 @@ import type { Variant } from '@unplugin-onnx/runtime'
 import { describe, expect, it } from 'vitest'
 import type { Bundler } from '../src/emit/bundler'
 import { assetModule } from '../src/module/asset-module'
-import { engineOfProvider, webEngine } from '../src/module/engines'
+import { cdnUrl, engineModule } from '../src/module/engine-module'
+import { engineOfProvider, webEngine, webVersion } from '../src/module/engines'
 
 const accuracy = { sqnr: 40, cosine: 1, maxError: 0 }
 const variant = (target: string, provider: Variant['provider'], more: Partial<Variant> = {}): Variant => ({
@@ -54,5 +55,36 @@ describe('the module of a model', () => {
     ])
     expect(engineOfProvider.webnn).toBe('webgpu')
     expect(webEngine('webgpu', process.cwd()).wasm).toContain('asyncify')
+  })
+})
+
+describe('the module of an engine', () => {
+  it('names each file of the build once', async () => {
+    const code = await engineModule('wasm', process.cwd(), bundler)
+    for (const file of Object.values(webEngine('wasm', process.cwd())))
+      expect(code.split(JSON.stringify(file))).toHaveLength(2)
+  })
+
+  it('names files of another server in the version that is installed', async () => {
+    const code = await engineModule('webgpu', process.cwd(), bundler, { cdn: 'https://cdn.test/npm/' })
+    const version = webVersion(process.cwd())
+    expect(code).toContain(
+      `"https://cdn.test/npm/onnxruntime-web@${version}/dist/ort-wasm-simd-threaded.asyncify.wasm"`,
+    )
+    expect(code).not.toContain('node_modules')
+  })
+
+  it.each([
+    ['https://a.test/npm', 'https://a.test/npm/onnxruntime-web@1.2.3/dist/ort.mjs'],
+    ['https://a.test/ort/{version}', 'https://a.test/ort/1.2.3/ort.mjs'],
+    ['https://a.test/ort/{file}?v={version}', 'https://a.test/ort/ort.mjs?v=1.2.3'],
+  ])('reads %s as %s', (cdn, url) => {
+    expect(cdnUrl(cdn, '1.2.3', 'ort.mjs')).toBe(url)
+  })
+
+  it("names no file where the page's import map knows the package, and no package that a bundler would find", async () => {
+    const code = await engineModule('wasm', process.cwd(), bundler, 'external')
+    expect(code).toContain('import(')
+    expect(code).not.toMatch(/files|wasm|onnxruntime-web/)
   })
 })

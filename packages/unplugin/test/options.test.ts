@@ -27,6 +27,7 @@ describe('validation', () => {
       },
       cache: { dir: '.cache' },
       dts: false,
+      onnxruntime: { cdn: 'https://cdn.jsdelivr.net/npm' },
       include: ['**/*.onnx', /models/],
       exclude: '**/draft/**',
       logLevel: 'warn',
@@ -62,6 +63,10 @@ describe('validation', () => {
       '"accuracy"',
       "must be 'high', 'balanced', 'small' or an object of sqnr",
     ],
+    [{ onnxruntime: 'cdn' }, 'ONNX_OPTION_INVALID', '"onnxruntime"', "'external' or { cdn"],
+    [{ onnxruntime: {} }, 'ONNX_OPTION_INVALID', '"onnxruntime"', "'external' or { cdn"],
+    [{ onnxruntime: { cdm: '//cdn' } }, 'ONNX_OPTION_UNKNOWN', '"onnxruntime.cdm"', '"cdn"'],
+    [{ onnxruntime: { cdn: 'npm' } }, 'ONNX_OPTION_INVALID', '"onnxruntime.cdn"', 'https://cdn'],
     [{ dts: 'yes' }, 'ONNX_OPTION_INVALID', '"dts"', 'true or false'],
     [
       { logLevel: 'loud' },

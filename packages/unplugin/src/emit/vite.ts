@@ -9,6 +9,8 @@ import type { ServedFiles } from './vite-files'
 export interface ViteEnvironment {
   readonly command: 'serve' | 'build'
   readonly root: string
+  /** A library build whose base is not a place of its own: its files lie beside it, wherever that will be. */
+  readonly library: boolean
   /** What runs the code. Vitest is a server that resolves no bare import of a virtual module. */
   readonly host: 'browser' | 'server' | 'vitest'
   /** Lets the dev server serve files of a folder: caches and packages may lie outside of the workspace. */
@@ -26,7 +28,7 @@ const isModel = (file: string): boolean => /\.onnxv?$/.test(file)
 const placeholder = /(["'`])__UNPLUGIN_ONNX_FILE_([\w$]+)__\1/g
 
 export function viteBundler(context: EmittingContext, environment: ViteEnvironment, emit: Emitter): Bundler {
-  const { command, root, host, allow, note, files, meanwhile, isolated } = environment
+  const { command, root, library, host, allow, note, files, meanwhile, isolated } = environment
   const server = host !== 'browser'
   return {
     runs: server ? 'node' : 'browser',
@@ -46,6 +48,7 @@ export function viteBundler(context: EmittingContext, environment: ViteEnvironme
         return importOf(`${path}?url&no-inline`, file)
       }
       const reference = await emit(context, file, name)
+      if (library && !server) return { head: [], url: `import.meta.ROLLUP_FILE_URL_${reference}` }
       return { head: [], url: `"${server ? '__UNPLUGIN_ONNX_FILE_' : '__VITE_ASSET__'}${reference}__"` }
     },
   }

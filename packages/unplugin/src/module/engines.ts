@@ -4,9 +4,10 @@ import { dirname, join } from 'node:path'
 import type { Provider } from '@unplugin-onnx/runtime'
 import { engineMissing } from '../errors'
 
-export type EngineName = 'wasm' | 'webgpu' | 'node'
+export type WebEngineName = 'wasm' | 'webgpu'
+export type EngineName = WebEngineName | 'node'
 
-export const isEngineName = (name: string): name is EngineName => name === 'node' || name in webFiles
+export const isEngineName = (name: string): name is EngineName => name === 'node' || name in webEngineFiles
 
 /** The engine that runs each execution provider. onnxruntime-web's WebGPU build holds WebNN too. */
 export const engineOfProvider: Readonly<Record<Provider, EngineName>> = {
@@ -20,7 +21,7 @@ export const engineOfProvider: Readonly<Record<Provider, EngineName>> = {
  * The files of onnxruntime-web that an engine needs. The scripts are the builds that hold no URL of a .wasm file:
  * the `bundle` builds hold `new URL('….wasm', import.meta.url)`, of which bundlers emit a second copy.
  */
-const webFiles = {
+export const webEngineFiles = {
   wasm: {
     script: 'ort.wasm.min.mjs',
     mjs: 'ort-wasm-simd-threaded.mjs',
@@ -42,12 +43,16 @@ export interface WebEngine {
 
 /** File names of all scripts that must reach the browser as they are. */
 export const engineScripts: ReadonlySet<string> = new Set(
-  Object.values(webFiles).flatMap(({ script, mjs }) => [script, mjs]),
+  Object.values(webEngineFiles).flatMap(({ script, mjs }) => [script, mjs]),
 )
 
 /** The folder of onnxruntime-web's builds. */
 export const webDist = (root: string): string =>
   dirname(resolvePackage('onnxruntime-web', '/ort-wasm-simd-threaded.wasm', root))
+
+/** The version of onnxruntime-web that is installed. */
+export const webVersion = (root: string): string =>
+  (JSON.parse(readFileSync(join(webDist(root), '../package.json'), 'utf8')) as { version: string }).version
 
 /** The entry of onnxruntime-node. */
 export const nodeEngineFile = (root: string): string => resolvePackage('onnxruntime-node', '', root)
@@ -65,13 +70,12 @@ function resolvePackage(name: string, path: string, root: string): string {
 }
 
 /** @throws OnnxError ONNX_ENGINE_MISSING when onnxruntime-web isn't installed or too old */
-export function webEngine(name: Exclude<EngineName, 'node'>, root: string): WebEngine {
+export function webEngine(name: WebEngineName, root: string): WebEngine {
   const dist = webDist(root)
-  const files = webFiles[name]
+  const files = webEngineFiles[name]
   for (const file of Object.values(files)) {
     if (existsSync(join(dist, file))) continue
-    const { version } = JSON.parse(readFileSync(join(dist, '../package.json'), 'utf8')) as { version: string }
-    throw engineMissing('onnxruntime-web', version, `dist/${file}`)
+    throw engineMissing('onnxruntime-web', webVersion(root), `dist/${file}`)
   }
   return { script: join(dist, files.script), mjs: join(dist, files.mjs), wasm: join(dist, files.wasm) }
 }

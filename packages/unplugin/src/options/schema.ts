@@ -36,6 +36,12 @@ export interface Options extends Pick<ModelOptions, 'targets' | 'accuracy' | 'pr
    */
   readonly report?: boolean | string
   /**
+   * Where browsers get onnxruntime-web from. `'bundle'`, the default: the build, as files of its own. `'external'`: the
+   * page, whose import map says what `onnxruntime-web` is. `{ cdn }`: another server, in the version that is installed;
+   * a base such as `'https://cdn.jsdelivr.net/npm'`, or a whole address with `{file}`, and `{version}`, in it.
+   */
+  readonly onnxruntime?: 'bundle' | 'external' | { readonly cdn: string }
+  /**
    * What Vite's dev server serves of a model that is not in the cache. `'convert'`, the default: the source at once, and the
    * conversion when it's done, by HMR to modules that accept the model, else when the page is loaded again. `'wait'`: nothing
    * but the conversion, however long it takes. `'source'`: always the source, and nothing is converted.
@@ -67,6 +73,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof RegExp)
 const isString = (value: unknown) => typeof value === 'string'
 const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value)
+const isUrl = (value: unknown) => isString(value) && /^(?:https?:)?\/\//.test(String(value))
 const isPattern = (value: unknown) => isString(value) || value instanceof RegExp
 
 const object = (keys: Readonly<Record<string, Kind>>): Kind => ({
@@ -175,6 +182,14 @@ export const optionsKind = object({
   report: {
     expected: "true, false, or a path that ends in '.html'",
     accepts: (value) => typeof value === 'boolean' || (isString(value) && String(value).endsWith('.html')),
+  },
+  onnxruntime: {
+    expected: "'bundle', 'external' or { cdn: 'https://…' }",
+    accepts: (value) =>
+      value === 'bundle' ||
+      value === 'external' ||
+      (isObject(value) && Object.values(value).some((each) => each !== undefined)),
+    keys: { cdn: { expected: "an address, such as 'https://cdn.jsdelivr.net/npm'", accepts: isUrl } },
   },
   dev: oneOf(...devModes),
   crossOriginIsolation: boolean,
