@@ -149,6 +149,26 @@ describe('calibrators', () => {
     expect(error).toBeLessThan(least * 1.1)
   })
 
+  it('mse spends no steps on what the function behind makes no difference of', () => {
+    const data = normal(20000, 4).map((value) => value * 8)
+    const histogram = counted(data)
+    const hardSwish = (x: number) => x * Math.min(1, Math.max(0, x / 6 + 0.5))
+    const plain = leastErrorRange(histogram, 256)
+    const seen = leastErrorRange(histogram, 256, hardSwish)
+    expect(plain.low).toBeLessThan(-15)
+    expect(seen.low).toBeGreaterThan(-4)
+    expect(seen.low).toBeLessThan(-2)
+    const errorOf = ({ low, high }: { low: number; high: number }) => {
+      const scale = (high - low) / 255
+      const rounded = (x: number) => Math.round(Math.min(high, Math.max(low, x)) / scale) * scale
+      return data.reduce((sum, x) => sum + (hardSwish(x) - hardSwish(rounded(x))) ** 2, 0)
+    }
+    expect(errorOf(seen)).toBeLessThan(errorOf(plain) / 2)
+    expect(quantizationError(histogram, seen, 256, hardSwish)).toBeLessThan(
+      quantizationError(histogram, plain, 256, hardSwish) / 2,
+    )
+  })
+
   it('mse finds level by level what it finds bin by bin', () => {
     const shapes = [
       normal(20000, 5),

@@ -197,7 +197,7 @@ describe('quantize-static', () => {
     await applyPasses(model, [{ pass: 'fold-constants' }])
     const zero = { state: float([2, 1, 128], new Float32Array(256)) }
     const feeds = frames(30).map((feed) => ({ ...feed, ...zero }))
-    const result = await quantize(model, feeds)
+    const result = await quantize(model, feeds, { least: 0 })
     expect(result.changed).toBe(6)
     expect(result.skipped.map(({ reason }) => reason)).toContain('is not reached by the calibration data')
     const [expected, actual] = [await runModel(source, feeds), await runModel(encodeModel(model), feeds)]

@@ -11,6 +11,8 @@ export interface CalibratorOptions {
   readonly percentile: number
   /** Of the quantized type: 256 or 65536. */
   readonly steps: number
+  /** What becomes of each number, for the least squared error; the number itself where it isn't said. */
+  readonly response?: ((x: number) => number) | undefined
 }
 
 /** The range for what a histogram has counted. Nothing counted, or only zeros, gives 0 to 0. */
@@ -25,7 +27,7 @@ export function calibrated(histogram: Histogram, options: CalibratorOptions): Ra
     case 'entropy':
       return entropyRange(histogram)
     case 'mse':
-      return leastErrorRange(histogram, options.steps)
+      return leastErrorRange(histogram, options.steps, options.response)
   }
 }
 

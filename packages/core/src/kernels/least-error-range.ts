@@ -5,17 +5,27 @@ import { type Range, withZero } from './range'
  * The range in which the mean squared error of quantization is least, counted from the middles of the bins: both ends
  * are moved inwards in turns, by hundredths of the way from 0 to the outermost number.
  *
+ * With `response` it is the error of what becomes of the numbers.
+ *
  * Nagel et al. 2021, "A White Paper on Neural Network Quantization", section 3.1.
  */
-export function leastErrorRange(histogram: Histogram, steps: number): Range {
+export function leastErrorRange(
+  histogram: Histogram,
+  steps: number,
+  response?: (x: number) => number,
+): Range {
   const { min, max } = histogram
   const [first, end] = histogram.occupied()
   // Level by level where there are fewer of them than bins.
-  const moments = steps < end - first ? momentsOf(histogram) : undefined
-  const errorOf = (range: Range) =>
-    moments === undefined
+  const moments = response === undefined && steps < end - first ? momentsOf(histogram) : undefined
+  const exact = response && given(histogram, response)
+  const errorOf = (range: Range) => {
+    if (response !== undefined && exact !== undefined)
+      return errorOfResponse(histogram, range, steps, response, exact)
+    return moments === undefined
       ? quantizationError(histogram, range, steps)
       : errorOfLevels(moments, histogram.width, range, steps)
+  }
   let best = withZero(min, max)
   let least = errorOf(best)
   const tryRange = (range: Range) => {
@@ -38,8 +48,15 @@ export function leastErrorRange(histogram: Histogram, steps: number): Range {
 const SHARES = 100
 
 /** Sum of the squared errors when all that was counted is quantized to this range and back. */
-export function quantizationError(histogram: Histogram, { low, high }: Range, steps: number): number {
+export function quantizationError(
+  histogram: Histogram,
+  { low, high }: Range,
+  steps: number,
+  response?: (x: number) => number,
+): number {
   const { counts } = histogram
+  if (response !== undefined)
+    return errorOfResponse(histogram, { low, high }, steps, response, given(histogram, response))
   const [first, end] = histogram.occupied()
   const scale = (high - low) / (steps - 1)
   let sum = 0
@@ -55,12 +72,47 @@ export function quantizationError(histogram: Histogram, { low, high }: Range, st
   return sum
 }
 
+/** What becomes of the middle of each bin that holds anything. */
+function given(histogram: Histogram, response: (x: number) => number): Float64Array {
+  return Float64Array.from(histogram.counts, (count, bin) =>
+    count === 0 ? 0 : response(histogram.center(bin)),
+  )
+}
+
+/** quantizationError of what becomes of the numbers. */
+function errorOfResponse(
+  histogram: Histogram,
+  { low, high }: Range,
+  steps: number,
+  response: (x: number) => number,
+  exact: Float64Array,
+): number {
+  const [first, end] = histogram.occupied()
+  const scale = (high - low) / (steps - 1)
+  let sum = 0
+  let level = Number.NaN
+  let rounded = 0
+  for (let bin = first; bin < end; bin++) {
+    const count = histogram.counts[bin] as number
+    if (count === 0) continue
+    const center = histogram.center(bin)
+    const nearest = scale === 0 ? 0 : Math.round(Math.min(high, Math.max(low, center)) / scale) * scale
+    if (nearest !== level) rounded = response(nearest)
+    level = nearest
+    sum += count * ((exact[bin] as number) - rounded) ** 2
+  }
+  return sum
+}
+
 /** Mean square of all that was counted, times how many: what the error is to be compared with. */
-export function totalPower(histogram: Histogram): number {
+export function totalPower(histogram: Histogram, response: (x: number) => number = (x) => x): number {
   const { counts } = histogram
   const [first, end] = histogram.occupied()
   let sum = 0
-  for (let bin = first; bin < end; bin++) sum += (counts[bin] as number) * histogram.center(bin) ** 2
+  for (let bin = first; bin < end; bin++) {
+    const count = counts[bin] as number
+    if (count !== 0) sum += count * response(histogram.center(bin)) ** 2
+  }
   return sum
 }
 

@@ -7,6 +7,7 @@ import type { Range } from '../../kernels/range'
 import type { Calibration } from '../pass'
 import { operators } from './operators'
 import { boundsOfClamp, type Plan } from './plan'
+import { responseOf } from './response'
 
 export type ActivationType = 'uint8' | 'int8' | 'uint16'
 
@@ -39,20 +40,32 @@ export async function countValues(
   return histograms
 }
 
-/** Below this, eight bits keep too little of what a value holds: a few numbers are far larger than all others. */
-const LEAST_DECIBELS = 12
+/** Of the range that was asked for: below it, what it cuts off is what mattered. */
+const LEAST_ASKED = 12
 
-/** Why no scale is good for a value; undefined where one is. */
-export function unfitness(histogram: Histogram, options: CalibratorOptions): string | undefined {
+/**
+ * Why no scale is good for a value; undefined where one is.
+ * @param least what the best range has to keep, in dB, of what becomes of the numbers
+ */
+export function unfitness(
+  value: Value,
+  histogram: Histogram,
+  calibrator: CalibratorOptions,
+  least: number,
+): string | undefined {
   if (histogram.notFinite > 0) return 'reads or makes NaN or infinity'
   if (histogram.count === 0) return 'is not reached by the calibration data'
-  const power = totalPower(histogram)
+  const response = responseOf(value)
+  const power = totalPower(histogram, response)
   if (power === 0) return undefined
-  const error = quantizationError(histogram, calibrated(histogram, options), options.steps)
-  const decibels = 10 * Math.log10(power / error)
-  return decibels < LEAST_DECIBELS
-    ? `its activations keep ${decibels.toFixed(1)} dB in so few bits`
-    : undefined
+  const kept = (options: CalibratorOptions) => {
+    const range = calibrated(histogram, { ...options, response })
+    return 10 * Math.log10(power / quantizationError(histogram, range, options.steps, response))
+  }
+  const best = kept({ ...calibrator, calibrator: 'mse' })
+  const asked = calibrator.calibrator === 'mse' ? best : kept(calibrator)
+  if (best >= least && asked >= Math.min(LEAST_ASKED, least)) return undefined
+  return `its activations keep ${(best < least ? best : asked).toFixed(1)} dB in so few bits`
 }
 
 /** Scale and zero point of every value of the plan; values that share them are counted together. */
@@ -74,7 +87,10 @@ export function quantizations(
       const histogram = histograms.get(member)
       if (histogram !== undefined) counted.merge(histogram)
     }
-    const quantization = quantizationFor(bounded(root, calibrated(counted, options)), type)
+    const [only, ...others] = members
+    const response = only === undefined || others.length > 0 ? undefined : responseOf(only)
+    const range = calibrated(counted, { ...options, response })
+    const quantization = quantizationFor(bounded(root, range), type)
     for (const member of members) result.set(member, quantization)
   }
   return result
