@@ -361,6 +361,17 @@ describe('blocks', () => {
     }
   })
 
+  it.each([8, 4, 2] as const)(
+    'gives the same bits as its reference at %i bits in columns that take several chunks, whatever their height',
+    (bits) => {
+      const data = weights(214 * 512, 7)
+      for (const blockSize of [32, 128, 512]) {
+        const layout = { rows: 214, columns: 512, blockSize, bits, transposed: true }
+        expectSame(data, layout, { symmetric: false })
+      }
+    },
+  )
+
   it('leaves block sizes that no vector fits to the reference', () => {
     const layout = { rows: 2, columns: 30, blockSize: 8, bits: 4, symmetric: true } as const
     const data = weights(60, 2)

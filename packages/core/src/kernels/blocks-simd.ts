@@ -160,8 +160,9 @@ function quantizeColumns(simd: Simd, data: Float32Array, layout: BlockLayout, qu
   if (quantizeColumnsInPlace(simd, data, layout, quantizer)) return
   const { rows, columns, blockSize, bits } = layout
   const { blocks, blockBytes, packed, mode } = quantizer
-  // Twice the chunk of others: short pieces of rows would cost more to copy than to quantize.
-  const most = Math.floor((2 * CHUNK) / blockSize) & ~15
+  // Twice the chunk of others, where there is room for what comes out: short pieces of rows would cost more to copy than
+  // to quantize.
+  const most = Math.floor(Math.min((2 * CHUNK) / blockSize, CHUNK / blockBytes)) & ~15
   const source = new Float32Array(simd.memory, SOURCE, 2 * CHUNK)
   const target = new Int32Array(simd.memory, TARGET, CHUNK / 4)
   const words = new Int32Array(packed.buffer)

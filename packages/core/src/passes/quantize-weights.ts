@@ -25,7 +25,7 @@ import { Placement } from './placement'
  */
 export const quantizeWeights = definePass({
   name: 'quantize-weights',
-  version: 3,
+  version: 4,
   summary: 'Stores the weights of layers in few bits.',
   source: 'Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient inference"',
   options: {
