@@ -45,6 +45,13 @@ export const barePackage = "'onnxruntime-node'"
 /** For code that is to run in browsers: no bundler sees a package in it, and none looks for one. */
 export const hiddenPackage = "['onnxruntime', 'node'].join('-')"
 
+/** A JavaScript expression: the URL of a CommonJS module in Node. */
+export const commonJsUrl = 'require("node:url").pathToFileURL(__filename).href'
+
+/** A JavaScript expression: the URL of a classic script, which knows it only while it is first run; of a worker, always. */
+export const scriptUrl =
+  '(globalThis.document?.currentScript?.src || globalThis.location?.href || "file:///")'
+
 /** An import of a file, for the families whose own asset modules give its URL. */
 export function importOf(specifier: string, file: string): Taken {
   const name = `file_${shortHash(file)}`

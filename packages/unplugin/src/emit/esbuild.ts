@@ -4,7 +4,15 @@ import { basename, extname } from 'node:path'
 import type { BuildOptions, OnLoadResult, PluginBuild } from 'esbuild'
 import { engineOf, engineSpecifier, modelPattern, runtimeId } from '../module/ids'
 import type { Project } from '../project'
-import { type Bundler, barePackage, hiddenPackage, importOf, shortHash } from './bundler'
+import {
+  type Bundler,
+  barePackage,
+  commonJsUrl,
+  hiddenPackage,
+  importOf,
+  scriptUrl,
+  shortHash,
+} from './bundler'
 
 /** Of the modules of engines, and of the files that come into the output. */
 const namespace = 'unplugin-onnx'
@@ -36,11 +44,10 @@ export function esbuildBundler(options: BuildOptions): Bundler {
   }
 }
 
-/** What a chunk's own URL is. Only ES modules have `import.meta`; a script knows its own only while it is first run. */
+/** What a chunk's own URL is. Only ES modules have `import.meta`. */
 function baseUrl({ platform, format }: BuildOptions): string {
   if (format === 'esm' || (format === undefined && platform === 'neutral')) return 'import.meta.url'
-  if (platform === 'node') return 'require("node:url").pathToFileURL(__filename).href'
-  return '(globalThis.document?.currentScript?.src || globalThis.location.href)'
+  return platform === 'node' ? commonJsUrl : scriptUrl
 }
 
 /** Marks the import of a file that is to come into the output. */

@@ -68,7 +68,7 @@ export function farmHooks({ runtimeFile, open }: FarmParts): Partial<JsPlugin> {
       },
     },
     load: {
-      filters: { resolvedPaths: ['\\.onnx$', 'unplugin-onnx/engine/\\w+$'] },
+      filters: { resolvedPaths: ['\\.onnx(?:\\?.*)?$', 'unplugin-onnx/engine/\\w+$'] },
       async executor({ resolvedPath, query }, context) {
         if (engineOf(resolvedPath) === undefined && modelRequest(resolvedPath) === undefined) return null
         const content = await load(resolvedPath, query, context)

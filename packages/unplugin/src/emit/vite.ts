@@ -1,7 +1,15 @@
 import { posix } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { nodeEngineFile } from '../module/engines'
-import { type Bundler, barePackage, hiddenPackage, importOf, type Meanwhile } from './bundler'
+import {
+  type Bundler,
+  barePackage,
+  commonJsUrl,
+  hiddenPackage,
+  importOf,
+  type Meanwhile,
+  scriptUrl,
+} from './bundler'
 import type { Emitter, EmittingContext } from './rollup'
 import type { ServedFiles } from './vite-files'
 
@@ -24,7 +32,10 @@ export interface ViteEnvironment {
 
 const isModel = (file: string): boolean => /\.onnxv?$/.test(file)
 
-/** `__VITE_ASSET__` gives `/assets/…` in server builds, which no file system has: they get a placeholder of ours. */
+/**
+ * `__VITE_ASSET__` gives `/assets/…` in builds for servers, where no file system has that, and of libraries, which lie
+ * anywhere: they get a placeholder of ours.
+ */
 const placeholder = /(["'`])__UNPLUGIN_ONNX_FILE_([\w$]+)__\1/g
 
 export function viteBundler(context: EmittingContext, environment: ViteEnvironment, emit: Emitter): Bundler {
@@ -48,14 +59,16 @@ export function viteBundler(context: EmittingContext, environment: ViteEnvironme
         return importOf(`${path}?url&no-inline`, file)
       }
       const reference = await emit(context, file, name)
-      if (library && !server) return { head: [], url: `import.meta.ROLLUP_FILE_URL_${reference}` }
-      return { head: [], url: `"${server ? '__UNPLUGIN_ONNX_FILE_' : '__VITE_ASSET__'}${reference}__"` }
+      return {
+        head: [],
+        url: `"${server || library ? '__UNPLUGIN_ONNX_FILE_' : '__VITE_ASSET__'}${reference}__"`,
+      }
     },
   }
 }
 
 /**
- * Writes the URLs of a server chunk, relative to the chunk itself.
+ * Writes the URLs of a chunk for servers or of a library, relative to the chunk itself.
  * @returns undefined when the chunk has none
  */
 export function renderFileUrls(
@@ -65,7 +78,9 @@ export function renderFileUrls(
   fileOf: (reference: string) => string,
 ): string | undefined {
   if (!code.includes('__UNPLUGIN_ONNX_FILE_')) return undefined
-  const base = format === 'cjs' ? 'require("node:url").pathToFileURL(__filename).href' : 'import.meta.url'
+  const base =
+    { cjs: commonJsUrl, iife: scriptUrl, umd: scriptUrl }[format as 'cjs' | 'iife' | 'umd'] ??
+    'import.meta.url'
   return code.replace(placeholder, (_, _quote: string, reference: string) => {
     const path = posix.relative(posix.dirname(chunkFile), fileOf(reference))
     return `new URL(${JSON.stringify(encodeURI(path))}, ${base}).href`

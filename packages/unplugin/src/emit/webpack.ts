@@ -33,11 +33,18 @@ export const isNodeTarget = (compiler: Compiler): boolean => compiler.options.ex
  */
 export function addAssetRule(compiler: Compiler): void {
   const { options } = compiler
+  const generator: { filename: AssetName; publicPath?: string } = {
+    filename: assetName(options.output.assetModuleFilename),
+  }
   options.module.rules.push({
     resource: isTaken,
     issuer: (issuer: string) => issuer.endsWith('.onnx') || issuer.includes(encodeURIComponent(enginePrefix)),
     type: 'asset/resource',
-    generator: { filename: assetName(options.output.assetModuleFilename) },
+    generator,
+  })
+  // A public path is of no use where files are read: their URLs are relative to the output. The target is known by then.
+  compiler.hooks.environment.tap('unplugin-onnx', () => {
+    if (isNodeTarget(compiler)) generator.publicPath = ''
   })
 }
 
