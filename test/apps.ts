@@ -73,7 +73,8 @@ function filesIn(folder: string): string[] {
 const conversions = mkdtempSync(join(tmpdir(), 'unplugin-onnx-conversions-'))
 process.once('exit', () => rmSync(conversions, { recursive: true, force: true }))
 
-const quiet = (options: PluginOptions): PluginOptions => ({
+/** Silent, with conversions that are shared. */
+export const pluginOptions = (options: PluginOptions = {}): PluginOptions => ({
   logLevel: 'silent',
   cache: { dir: conversions },
   ...options,
@@ -84,7 +85,7 @@ export const viteConfig = (app: App, options: PluginOptions = {}): vite8.InlineC
   configFile: false,
   logLevel: 'silent',
   cacheDir: join(app.dir, '.cache/vite'),
-  plugins: [onnxVite(quiet(options))],
+  plugins: [onnxVite(pluginOptions(options))],
 })
 
 export function webpackConfig(app: App, options: PluginOptions = {}): webpack.Configuration {
@@ -94,7 +95,7 @@ export function webpackConfig(app: App, options: PluginOptions = {}): webpack.Co
     entry: './src/main.js',
     output: { path: app.out, clean: true },
     performance: { hints: false },
-    plugins: [onnxWebpack(quiet(options))],
+    plugins: [onnxWebpack(pluginOptions(options))],
   }
 }
 
@@ -131,7 +132,7 @@ export const builds: Readonly<Record<string, Build>> = {
   'rollup 4': async (app, options) => {
     const bundle = await rollup({
       input: join(app.dir, 'src/main.js'),
-      plugins: [onnxRollup(quiet(options ?? {}))],
+      plugins: [onnxRollup(pluginOptions(options))],
       onwarn: (warning) => {
         throw new Error(warning.message)
       },
