@@ -63,6 +63,14 @@ beforeAll(() => {
     'webpack-cli@6',
     'rollup@4',
     '@rollup/plugin-node-resolve@16',
+    'rolldown@1',
+    '@rspack/core@2',
+    '@rspack/cli@2',
+    'esbuild@0.28',
+    '@farmfe/core@1',
+    '@farmfe/cli@1',
+    // Farm's polyfills, which all its templates install.
+    'core-js@3',
     `typescript@${devDependencies.typescript}`,
   )
   expect(code, output).toBe(0)
@@ -86,7 +94,11 @@ afterAll(() => rmSync(app, { recursive: true, force: true }))
 describe("an app that follows the README's snippets", () => {
   it('finds every snippet it needs in the README', () => {
     expect([...snippets().keys()].sort()).toEqual([
+      'build.mjs',
+      'farm.config.ts',
+      'rolldown.config.mjs',
       'rollup.config.mjs',
+      'rspack.config.mjs',
       'src/main',
       'tsconfig.json',
       'vite.config.ts',
@@ -98,8 +110,14 @@ describe("an app that follows the README's snippets", () => {
     ['Vite', ['vite', 'build', '--outDir', 'dist/vite'], 'dist/vite'],
     ['webpack', ['webpack', '--output-path', 'dist/webpack'], 'dist/webpack'],
     ['Rollup', ['rollup', '-c', '--dir', 'dist/rollup'], 'dist/rollup'],
+    ['Rolldown', ['rolldown', '-c', '--dir', 'dist/rolldown'], 'dist/rolldown'],
+    ['Rspack', ['rspack', 'build', '--output-path', 'dist/rspack'], 'dist/rspack'],
+    ['esbuild', ['node', 'build.mjs'], 'build'],
+    ['Farm', ['farm', 'build', '--outDir', 'dist/farm'], 'dist/farm'],
   ])('builds with %s and emits the variants and the onnxruntime files', (_, command, out) => {
-    const { code, output } = runInApp('npx', '--no-install', ...command)
+    const [program = '', ...args] = command
+    const { code, output } =
+      program === 'node' ? runInApp(program, ...args) : runInApp('npx', '--no-install', ...command)
     expect(code, output).toBe(0)
     const emitted = files(out)
     expect(emitted.filter((file) => file.endsWith('.onnxv')).length, output).toBeGreaterThan(0)
