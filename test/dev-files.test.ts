@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type App, createApp } from './apps'
 import { type Running, startDev, urlsIn } from './dev-servers'
@@ -152,7 +153,7 @@ it('streams: a file is never held in memory whole', async () => {
   let most = 0
   let received = 0
   const response = await fetch(new URL(address, running.origin))
-  for await (const chunk of response.body!) {
+  for await (const chunk of Readable.fromWeb(response.body as never)) {
     received += chunk.length
     most = Math.max(most, process.memoryUsage().rss - before)
   }

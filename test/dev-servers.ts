@@ -1,5 +1,5 @@
 /** Vite's dev server over a fixture app, and what it sends to its pages. */
-import type { ViteDevServer } from 'vite'
+import type { InlineConfig, ViteDevServer } from 'vite'
 import { type App, type PluginOptions, viteConfig, viteVersions } from './apps'
 
 export interface Running {
@@ -24,7 +24,7 @@ export interface Answer {
 export async function startDev(
   app: App,
   options: PluginOptions = {},
-  config: Parameters<typeof vite8.createServer>[0] = {},
+  config: InlineConfig = {},
   vite: typeof vite8 = vite8,
 ): Promise<Running> {
   const printed: string[] = []
