@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type webpack from 'webpack'
-import { type App, builds, createBasicApp, modelFile, runWebpack, webpackConfig } from './apps'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type App, builds, createBasicApp, modelFile } from './apps'
 
 const sha256 = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex')
 
@@ -92,34 +91,5 @@ describe.each(Object.entries(builds))('%s', (_, build) => {
   it('holds no path of the machine that built it', () => {
     expect(code(built)).not.toContain(built.dir)
     expect(code(built)).not.toContain(dirname(import.meta.dirname))
-  })
-})
-
-describe('webpack 5 with a persistent cache', () => {
-  let built: App
-  beforeEach(() => {
-    built = createBasicApp()
-  })
-  afterEach(() => built.remove())
-  const config = (): webpack.Configuration => ({
-    ...webpackConfig(built, { cache: { dir: join(built.dir, '.cache/onnx') } }),
-    cache: { type: 'filesystem', cacheDirectory: join(built.dir, '.cache/webpack') },
-  })
-
-  it('emits the same files in a warm build', async () => {
-    await runWebpack(config())
-    const cold = built.files()
-    rmSync(built.out, { recursive: true })
-    await runWebpack(config())
-    expect(built.files()).toEqual(cold)
-  })
-
-  it('converts again when the cache of conversions was cleared and that of webpack was not', async () => {
-    await runWebpack(config())
-    const cold = built.files()
-    rmSync(built.out, { recursive: true })
-    rmSync(join(built.dir, '.cache/onnx'), { recursive: true })
-    await runWebpack(config())
-    expect(built.files()).toEqual(cold)
   })
 })
