@@ -8,6 +8,7 @@ import { reasonOf } from './errors'
 import { hashFile, sha256 } from './hash'
 import type { Logger } from './logger'
 import type { ReportData } from './report/data'
+import { filesOf } from './variant-files'
 
 /** A finished conversion on disk. Its manifest names no source file: many paths may hold the same model. */
 export interface Entry {
@@ -97,7 +98,7 @@ export class Cache {
     await writeDurably(join(work, 'manifest.json'), text)
     await writeDurably(join(work, 'manifest.sha256'), sha256(text))
     await writeDurably(join(work, 'report.json'), `${JSON.stringify(report)}\n`)
-    const files = new Set(manifest.variants.map((variant) => variant.file))
+    const files = new Set(filesOf(manifest).map(({ file }) => file))
     for (const file of files) await flush(join(work, file))
     // Dropped candidates and samples go; what stays is on disk before it is shown.
     const kept = new Set([...files, 'manifest.json', 'manifest.sha256', 'report.json'])
@@ -213,9 +214,9 @@ export class Cache {
   async #damage(dir: string, text: string): Promise<string | undefined> {
     const digest = await readFile(join(dir, 'manifest.sha256'), 'utf8').catch(() => '')
     if (digest !== sha256(text)) return 'manifest.json has other content than was written'
-    const { variants } = JSON.parse(text) as Manifest
+    const files = filesOf(JSON.parse(text) as Manifest)
     const stamps: string[] = [digest]
-    for (const { file, bytes } of variants) {
+    for (const { file, bytes } of files) {
       const stats = await stat(join(dir, file)).catch(() => undefined)
       if (stats === undefined) return `${file} is missing`
       if (stats.size !== bytes) return `${file} has another size`
@@ -224,7 +225,7 @@ export class Cache {
     // Of a thousand imports of one model, the first hashes its variants and the others see that nothing moved.
     const stamp = stamps.join()
     if (this.#verified.get(dir) === stamp) return undefined
-    for (const [file, expected] of new Map(variants.map((variant) => [variant.file, variant.sha256]))) {
+    for (const [file, expected] of new Map(files.map((each) => [each.file, each.sha256]))) {
       if ((await hashFile(join(dir, file))).sha256 !== expected)
         return `${file} has other content than was written`
     }

@@ -75,3 +75,4 @@ export {
 export { inspectModel } from './tasks/inspect'
 export { calibrationFeeds, type TransformOptions, transform } from './transform'
 export { typesFor } from './types'
+export { filesOf, type VariantFile, variantFiles } from './variant-files'

@@ -17,6 +17,7 @@ export interface ProgressEvent {
     | 'search'
     | 'time'
     | 'evaluate'
+    | 'shard'
     | 'describe'
     | 'compress'
     | 'wait'
@@ -40,6 +41,7 @@ const verbs: Readonly<Record<ProgressEvent['stage'], string>> = {
   search: 'finding out which weights need more bits',
   time: 'timing',
   evaluate: 'scoring',
+  shard: 'cutting into shards',
   describe: 'writing the report',
   compress: 'compressing',
   wait: 'waiting for another process',

@@ -41,6 +41,11 @@ export interface ModelOptions {
   readonly effort?: Effort
   /** An error instead of a warning where no smaller variant is within the budget. Default: false. */
   readonly strict?: boolean
+  /**
+   * How large a file may be: larger variants are cut into a small model and shards, named by their content, which the runtime
+   * loads in parallel. `false`: one file, however large. Default: 25 MiB, which is what some hosts take.
+   */
+  readonly shards?: false | { readonly maxBytes?: number }
   /** Inputs to verify on: `.npz`, `.npy` or a module that yields feeds; absolute, or relative to the root. */
   readonly calibration?: CalibrationOptions
   /** Limits the candidates to these recipes of each target. */
@@ -58,6 +63,7 @@ export interface NormalizedOptions {
   readonly prefer: Preference
   readonly effort: Effort
   readonly strict: boolean
+  readonly shards: false | { readonly maxBytes: number }
   readonly calibration?: NormalizedCalibration
   readonly recipes?: readonly string[]
   readonly inputs: Readonly<
@@ -78,6 +84,7 @@ const modelOptionNames = [
   'prefer',
   'effort',
   'strict',
+  'shards',
   'calibration',
   'recipes',
   'inputs',
@@ -120,6 +127,7 @@ export function normalizeOptions(options: ModelOptions, model: string): Normaliz
     prefer,
     effort,
     strict,
+    shards: shardsOf(options.shards, model),
     ...(options.calibration === undefined
       ? {}
       : { calibration: normalizeCalibration(options.calibration, model) }),
@@ -133,6 +141,23 @@ function targetOf(wanted: string | Target, model: string): Target {
   const target = targets.get(wanted)
   if (target === undefined) throw errors.unknownOption(model, 'target', String(wanted), [...targets.keys()])
   return target
+}
+
+const leastShard = 4096
+const defaultShard = 25 * 2 ** 20
+
+function shardsOf(shards: ModelOptions['shards'] = {}, model: string): NormalizedOptions['shards'] {
+  if (shards === false) return false
+  const cure = 'Write shards: { maxBytes: 10_000_000 }, or shards: false for one file.'
+  if (typeof shards !== 'object' || shards === null)
+    throw errors.invalidOption(model, 'shards', 'is neither false nor an object', cure)
+  const known = ['maxBytes']
+  for (const key of Object.keys(shards))
+    if (!known.includes(key)) throw errors.unknownOption(model, 'shards key', key, known)
+  const { maxBytes = defaultShard } = shards
+  if (!Number.isSafeInteger(maxBytes) || maxBytes < leastShard)
+    throw errors.invalidOption(model, 'shards.maxBytes', `is no whole number from ${leastShard} up`, cure)
+  return { maxBytes }
 }
 
 const recipesOf = (target: Target): string[] => variantsOf(target).flatMap(({ recipes }) => recipes)

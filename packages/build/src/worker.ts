@@ -10,6 +10,7 @@ import { inspect } from './tasks/inspect'
 import { runSamples } from './tasks/run-samples'
 import { runSource, type Step } from './tasks/run-source'
 import { search } from './tasks/search'
+import { shard } from './tasks/shard'
 import type { Tasks } from './tasks/task'
 import { time } from './tasks/time'
 import { verify } from './tasks/verify'
@@ -37,6 +38,7 @@ const tasks: {
   runSource: answering((...args) => runSource(...args, step)),
   runSamples: answering((...args) => runSamples(...args, step)),
   write: answering(write),
+  shard: answering(shard),
   search: answering((...args) => search(...args, step)),
   verify: answering((...args) => verify(...args, step)),
   time: answering(time),

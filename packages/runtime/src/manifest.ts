@@ -59,17 +59,30 @@ export interface TaskScore {
 /** What a device must have beyond the provider itself. */
 export type DeviceFeature = 'shader-f16'
 
-/** One converted file for one target. */
+/** Weights in a file of their own, as ONNX external data: of a variant that is too large for one file. */
+export interface Shard {
+  /** What the model calls it: the `location` of its external data, relative to the model. */
+  readonly path: string
+  /** File name inside the conversion's folder. */
+  readonly file: string
+  readonly bytes: number
+  readonly sha256: string
+}
+
+/** One converted model for one target. */
 export interface Variant {
   readonly target: string
   readonly provider: Provider
   /** Only for devices that have all of these; where one is missing, the next variant is taken. */
   readonly requires?: readonly DeviceFeature[]
-  /** File name inside the conversion's folder. */
+  /** File name inside the conversion's folder: of the whole model, or, where there are shards, of the model without them. */
   readonly file: string
+  /** The file and all shards together; so are `brotliBytes`. */
   readonly bytes: number
   readonly brotliBytes: number
+  /** Of the file. */
   readonly sha256: string
+  readonly shards?: readonly Shard[]
   /** Name of the recipe that won: 'float32', 'float16', 'int8', … */
   readonly recipe: string
   readonly accuracy: Accuracy

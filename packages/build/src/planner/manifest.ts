@@ -1,6 +1,9 @@
+import { stat } from 'node:fs/promises'
 import type { Candidate, Manifest, Variant } from '@unplugin-onnx/runtime'
+import type { NormalizedOptions } from '../options'
 import { printable } from '../printable'
 import { isLossless, sourceRecipe } from '../special-recipes'
+import { variantFiles } from '../variant-files'
 import { type Choice, sentence, type Tried } from './choose'
 import { type Place, sessionOf, type Workshop } from './workshop'
 
@@ -12,19 +15,24 @@ export async function manifestOf(
 ): Promise<Manifest> {
   const { job, inspection } = workshop
   const { model, external, engines } = job
+  const shipped = await Promise.all(
+    choices.map(({ recipe, winner, target }) => workshop.ship(recipe, winner, target)),
+  )
   const [sourceBrotli, ...variants] = await Promise.all([
     workshop.brotli([model.path, ...external.map((file) => file.path)]),
-    ...choices.map(async (choice): Promise<Variant> => {
+    ...choices.map(async (choice, index): Promise<Variant> => {
       const { target, winner, recipe, accuracy, task } = choice
+      const files = shipped[index] ?? winner
       const session = recipe === sourceRecipe ? undefined : sessionOf(winner, target)
       return {
         target: target.name,
         provider: target.provider,
         ...(target.requires.length > 0 && { requires: target.requires }),
-        file: winner.file,
-        bytes: winner.bytes,
-        brotliBytes: await workshop.brotli([workshop.pathOf(winner)]),
-        sha256: winner.sha256,
+        file: files.file,
+        bytes: await bytesOf(workshop.pathsOf(files)),
+        brotliBytes: await workshop.brotli(workshop.pathsOf(files)),
+        sha256: files.sha256,
+        ...(files.shards && { shards: files.shards }),
         recipe,
         accuracy,
         ...(task && { task }),
@@ -40,6 +48,10 @@ export async function manifestOf(
     ...inspection.warnings,
     ...runs.flatMap((run) => (run.ok ? [] : [sentence(run.reason)])),
     ...warningsOf(choices),
+    ...shipped.flatMap(({ reason }) =>
+      reason === undefined ? [] : [`It is one file and not cut into shards: ${printable(reason)}.`],
+    ),
+    ...tooLarge(variants, job.options.shards),
     ...choices.flatMap((choice) => wrongIn(choice, 'there is no other target')),
     ...all
       .filter((choice) => !choices.includes(choice) && choice.target.requires.length === 0)
@@ -67,6 +79,21 @@ export async function manifestOf(
     warnings: [...new Set(warnings)],
     ...missedIn(choices),
   }
+}
+
+/** One tensor can't lie in several files. */
+function tooLarge(variants: readonly Variant[], shards: NormalizedOptions['shards']): string[] {
+  if (!shards) return []
+  const files = variants.flatMap((variant) => (variant.shards ? variantFiles(variant) : []))
+  return files
+    .filter(({ bytes }) => bytes > shards.maxBytes)
+    .map(({ bytes }) => `A file has ${bytes} bytes, over shards.maxBytes: a tensor alone is larger.`)
+}
+
+/** Of all files together, as they lie on disk. */
+async function bytesOf(paths: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size))
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 /** @param shipped whether the choice is a variant of the build */

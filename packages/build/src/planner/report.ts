@@ -21,13 +21,17 @@ export async function reportOf(
           ...candidateOf(target, each),
           ...(latency && { latency }),
           ...(outputs && { outputs }),
-          ...(file && each.chosen && { brotliBytes: await workshop.brotli([workshop.pathOf(file)]) }),
+          ...(file && each.chosen && { brotliBytes: await workshop.brotli(workshop.pathsOf(file)) }),
         }
       }),
     ),
   )
   const described = choices.map(({ winner: { file, skipped } }) => ({ file, skipped }))
   const layers = await workshop.describe(described, choices[0]?.target.engine)
+  // What was cut into shards lies under another name now.
+  const shippedAs = new Map(
+    choices.map(({ winner }, index) => [winner.file, manifest.variants[index]?.file ?? winner.file]),
+  )
   return {
     version: 1,
     manifest,
@@ -39,9 +43,15 @@ export async function reportOf(
     prefer: options.prefer,
     effort: options.effort,
     candidates,
-    layers: withNoise(layers, workshop.loudness),
+    layers: withNoise(withNames(layers, shippedAs), workshop.loudness),
   }
 }
+
+const withNames = (layers: readonly ReportLayer[], names: ReadonlyMap<string, string>): ReportLayer[] =>
+  layers.map((layer) => ({
+    ...layer,
+    variants: layer.variants.map((each) => ({ ...each, file: names.get(each.file) ?? each.file })),
+  }))
 
 /** A layer's noise is that of the smallest group that it was measured in. */
 function withNoise(

@@ -18,10 +18,12 @@ import type {
   Loudness,
   Mixed,
   Scored,
+  Sharded,
   SourceRun,
   TaskEvent,
   Timed,
   Verified,
+  VerifiedFile,
   Written,
 } from '../tasks/task'
 import type { Job } from './job'
@@ -30,6 +32,9 @@ import type { Job } from './job'
 export type Place = Target & { readonly requires: readonly DeviceFeature[] }
 
 export type WrittenFile = Extract<Written, { ok: true }>
+
+/** What is shipped of a variant, and why it is one file though it should not be. */
+export type Shipped = VerifiedFile & { readonly reason?: string }
 
 /** Variants that a search for a mix of precisions may make and run: bounded by count, so that every machine finds the same. */
 const searchRuns: Readonly<Record<Effort, number>> = { fast: 0, default: 48, thorough: 300 }
@@ -55,6 +60,7 @@ export class Workshop {
   readonly #verified = new Flights<Verified>({ keep: true })
   readonly #timed = new Flights<Timed>({ keep: true })
   readonly #scored = new Flights<Scored>({ keep: true })
+  readonly #sharded = new Flights<Sharded>({ keep: true })
   readonly #compressed = new Flights<number>({ keep: true })
   readonly #loudness = new Map<string, readonly Loudness[]>()
   readonly #evaluator: EnginePackage
@@ -171,6 +177,24 @@ export class Workshop {
     })
   }
 
+  /**
+   * The files that a variant is shipped as: itself, or where it is larger than a file may be, a graph and shards, which then
+   * were opened and run as users do. A reason where the engine refuses them; then the one file has to do.
+   */
+  async ship(recipe: string, file: WrittenFile, target: Target): Promise<Shipped> {
+    const { work } = this.job
+    const { shards } = this.job.options
+    if (!shards || file.bytes <= shards.maxBytes) return file
+    const { maxBytes } = shards
+    const sharded = await this.#sharded.join(file.sha256, () => {
+      this.#report('shard', recipe)
+      return attempted(() => this.#pool.exec('shard', [file, maxBytes, work]))
+    })
+    if (!sharded.ok) return { ...file, reason: sharded.reason }
+    const verified = await this.verify(recipe, { ...file, ...sharded }, target)
+    return verified.ok ? sharded : { ...file, reason: verified.reason }
+  }
+
   time(recipe: string, file: WrittenFile, target: Target): Promise<Timed> {
     return this.#timed.join(keyOf(file, target), () => {
       this.#report('time', recipe)
@@ -206,8 +230,8 @@ export class Workshop {
     })
   }
 
-  pathOf(file: WrittenFile): string {
-    return join(this.job.work, file.file)
+  pathsOf({ file, shards = [] }: VerifiedFile): string[] {
+    return [file, ...shards.map((shard) => shard.file)].map((name) => join(this.job.work, name))
   }
 
   /** What became of each weight. A report without it is better than no build. */

@@ -1,4 +1,4 @@
-import type { Accuracy, DeviceFeature, Latency, ValueSignature } from '@unplugin-onnx/runtime'
+import type { Accuracy, DeviceFeature, Latency, Shard, ValueSignature } from '@unplugin-onnx/runtime'
 import type { OutputAccuracy } from '../accuracy'
 import type { Budget } from '../budget'
 import type { CalibrationData, Overrides } from '../calibration'
@@ -81,7 +81,11 @@ export interface Bounced {
 export interface VerifiedFile {
   readonly file: string
   readonly sha256: string
+  readonly shards?: readonly Shard[]
 }
+
+/** A variant in several files, in the work folder. */
+export type Sharded = Attempt<VerifiedFile & { readonly shards: readonly Shard[] }>
 
 export type Written = Attempt<
   VerifiedFile & {
@@ -145,6 +149,8 @@ export interface Tasks {
    * @param engine evaluates constant subgraphs and observes activations
    */
   write(model: ModelFile, request: WriteRequest, work: string, engine: EnginePackage): Written
+  /** Cuts a variant into a file without weights and shards of at most so many bytes each, as far as tensors allow. */
+  shard(variant: VerifiedFile, maxBytes: number, work: string): Sharded
   /** Finds the weights that a mix has to leave alone to be within the budget. */
   search(
     model: ModelFile,

@@ -16,7 +16,7 @@ import type { SourceRun, Verified, VerifiedFile } from './task'
  * twice, and at other lengths of open axes, where only shapes count and that no number is lost.
  */
 export async function verify(
-  { file, sha256: expected }: VerifiedFile,
+  { file, sha256: expected, shards = [] }: VerifiedFile,
   engine: EnginePackage,
   options: SessionOptions | undefined,
   classes: readonly string[],
@@ -24,12 +24,19 @@ export async function verify(
   work: string,
   step: Step,
 ): Promise<Verified> {
-  const bytes = readBytes(join(work, file))
+  const [bytes, ...data] = [file, ...shards.map((each) => each.file)].map((name) =>
+    readBytes(join(work, name)),
+  )
   // What is shipped is what is verified.
-  if (sha256(bytes) !== expected) return { ok: false, reason: 'its file is not what was written' }
+  if (
+    !bytes ||
+    [bytes, ...data].some((each, index) => sha256(each) !== (shards[index - 1]?.sha256 ?? expected))
+  )
+    return { ok: false, reason: 'its file is not what was written' }
+  const external = shards.map(({ path }, index) => ({ path, data: data[index] ?? new Uint8Array() }))
   let session: EngineSession
   try {
-    session = await openModel(engine, bytes, [], options)
+    session = await openModel(engine, bytes, external, options)
   } catch (cause) {
     return { ok: false, reason: `it is not loaded by ${engine.name}: ${await engineProblem(cause)}` }
   }

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { closeSync, copyFileSync, openSync, writeSync } from 'node:fs'
+import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Model, OnnxError, readModel, writeModel } from '@unplugin-onnx/core'
 import type { EnginePackage } from '../engine-package'
@@ -16,6 +15,7 @@ import { sourceRecipe } from '../special-recipes'
 import { applyRecipe } from './recipe'
 import { loadSample } from './samples'
 import type { ModelFile, WriteRequest, Written } from './task'
+import { writeChunks } from './write-chunks'
 
 const maxSkips = 100
 
@@ -86,20 +86,4 @@ export async function write(
 function addedTo(inherited: readonly UnsupportedNode[], all: readonly UnsupportedNode[]): UnsupportedNode[] {
   const known = new Set(inherited.map(({ opType, outcome }) => `${opType} ${outcome}`))
   return all.filter(({ opType, outcome }) => !known.has(`${opType} ${outcome}`))
-}
-
-function writeChunks(path: string, chunks: Iterable<Uint8Array>): { bytes: number; sha256: string } {
-  const descriptor = openSync(path, 'w')
-  const hash = createHash('sha256')
-  let bytes = 0
-  try {
-    for (const chunk of chunks) {
-      for (let done = 0; done < chunk.length; ) done += writeSync(descriptor, chunk, done)
-      hash.update(chunk)
-      bytes += chunk.length
-    }
-  } finally {
-    closeSync(descriptor)
-  }
-  return { bytes, sha256: hash.digest('hex') }
 }
