@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { basename, join } from 'node:path'
-import type { Conversion } from '@unplugin-onnx/build'
+import { type Conversion, filesOf } from '@unplugin-onnx/build'
 import type { Variant } from '@unplugin-onnx/runtime'
 import type { Bundler, Taken } from '../emit/bundler'
 import { type EngineName, engineOfProvider } from './engines'
@@ -19,14 +19,16 @@ export async function assetModule(
   const { manifest, dir } = conversion
   const variants = runnable(manifest.variants, bundler)
   const taken = new Map<string, Taken>()
-  for (const { file: name } of variants) {
-    if (!taken.has(name)) taken.set(name, await bundler.take(join(dir, name), variantName(file, name)))
-  }
+  for (const { file: name } of filesOf({ variants }))
+    taken.set(name, await bundler.take(join(dir, name), variantName(file, name)))
   const engines = new Set(variants.map(engineOf))
-  const variantCode = variants.map(({ file: name, ...variant }) => {
+  const withUrl = (fields: object, name: string) =>
+    `${JSON.stringify(fields).slice(0, -1)},"url":${taken.get(name)?.url}}`
+  const variantCode = variants.map(({ file: name, shards, ...variant }) => {
     const { target, provider, requires, bytes, sha256, recipe, session } = variant
-    const fields = JSON.stringify({ target, provider, requires, bytes, sha256, recipe, session })
-    return `    ${fields.slice(0, -1)},"url":${taken.get(name)?.url}},`
+    const code = withUrl({ target, provider, requires, bytes, sha256, recipe, session }, name)
+    const shardCode = shards?.map(({ file: shard, ...fields }) => withUrl(fields, shard))
+    return `    ${shardCode ? `${code.slice(0, -1)},"shards":[${shardCode}]}` : code},`
   })
   return [
     `import { defineAsset } from ${JSON.stringify(runtimeId)}`,

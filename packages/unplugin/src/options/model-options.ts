@@ -30,6 +30,7 @@ export function modelOptions(
     ...(options.prefer !== undefined && { prefer: options.prefer }),
     ...(options.effort !== undefined && { effort: options.effort }),
     ...(options.strict !== undefined && { strict: options.strict }),
+    ...(options.shards !== undefined && { shards: options.shards }),
   }
   for (const [glob, own] of Object.entries(options.models ?? {})) {
     if (matches(glob, file, root)) result = { ...result, ...own }

@@ -15,7 +15,8 @@ export const devModes = ['convert', 'wait', 'source'] as const
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info'
 
 /** What the plugin takes, inline in the bundler's configuration or in `onnx.config.ts`. */
-export interface Options extends Pick<ModelOptions, 'targets' | 'accuracy' | 'prefer' | 'effort' | 'strict'> {
+export interface Options
+  extends Pick<ModelOptions, 'targets' | 'accuracy' | 'prefer' | 'effort' | 'strict' | 'shards'> {
   /**
    * Where the models will run. Default: `['webgpu', 'wasm']` for browsers, `['node']` for server builds and Vitest.
    * Set it when the bundler can't tell, as Rollup can't: `['node']` for a Node program. Names, or targets of your own.
@@ -158,12 +159,19 @@ const calibration: Kind = {
 const prefer = oneOf(...preferences)
 const effort = oneOf(...efforts)
 
+const shards: Kind = {
+  expected: 'false, or an object with maxBytes',
+  accepts: (value) => value === false || isObject(value),
+  keys: { maxBytes: size },
+}
+
 const model = object({
   targets,
   accuracy,
   prefer,
   effort,
   strict: boolean,
+  shards,
   calibration,
   recipes: strings,
   inputs: { expected: 'an object of shapes by input name', accepts: isObject },
@@ -176,6 +184,7 @@ export const optionsKind = object({
   prefer,
   effort,
   strict: boolean,
+  shards,
   models: { expected: 'an object of options by glob', accepts: isObject, values: model },
   cache: object({ dir: string }),
   dts: boolean,

@@ -41,7 +41,14 @@ export async function write(
   const nameOf = plainName(source)
   for (const file of new Set(manifest.variants.map((variant) => variant.file)))
     await copyWhole(join(dir, file), join(to, nameOf(file)))
-  const variants = manifest.variants.map((variant) => ({ ...variant, file: nameOf(variant.file) }))
+  // Under the name that the model has for them.
+  for (const { file, path } of manifest.variants.flatMap(({ shards = [] }) => shards))
+    await copyWhole(join(dir, file), join(to, path))
+  const variants = manifest.variants.map(({ shards, ...variant }) => ({
+    ...variant,
+    file: nameOf(variant.file),
+    ...(shards && { shards: shards.map((shard) => ({ ...shard, file: shard.path })) }),
+  }))
   const written: Manifest = { ...manifest, variants }
   // Last: where it is, so is everything that it names.
   await saveText(`${JSON.stringify(written, null, 2)}\n`, join(to, 'manifest.json'))
@@ -64,7 +71,8 @@ export async function writeReports(
   await saveText(renderReport(reports), join(out, 'report.html'))
 }
 
-const plainName = (source: string) => (file: string) => variantName(source, file).replace(/\.onnxv$/, '.onnx')
+const plainName = (source: string) => (file: string) =>
+  variantName(source, file).replace(/(\.graph)?\.onnxv$/, '.onnx')
 
 async function copyWhole(from: string, to: string): Promise<void> {
   const temporary = join(dirname(to), `${basename(to)}.${process.pid}.tmp`)
