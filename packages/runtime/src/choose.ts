@@ -1,40 +1,50 @@
 import { engineOf, inSoftware, missing, nodeFiles } from './detect'
-import { errors, OnnxError } from './errors'
-import type { AssetDescriptor, AssetVariant, LoadOptions, Skipped } from './types'
+import * as errors from './errors'
+import { messageOf, OnnxError } from './errors'
+import type { AssetDescriptor, AssetVariant, EngineSource, LoadOptions, Skipped } from './types'
 
 /**
- * The variants that this device runs, in order of preference; those that it can't, and those the caller rules out, go to
- * `skipped`. Where WebGPU is software, its variants come last, unless the caller asks for one.
+ * What comes of the first variant that this device runs and with which something can be done, in order of preference. Where
+ * WebGPU is software, its variants come last, unless the caller asks for one.
+ * @param skipped gets those that the device can't run, that the caller rules out, and that failed
  * @param after only those that come after this one
+ * @throws what all attempts threw, if that has one code; else OnnxError ONNX_NO_VARIANT. The signal's reason
  */
-export async function* usable(
-  { variants, engines }: AssetDescriptor,
-  { provider, target }: LoadOptions,
-  skipped: Skipped[],
+export async function firstOf<T>(
+  { name, variants, engines }: AssetDescriptor,
+  { provider, target, signal }: LoadOptions,
+  attempt: (variant: AssetVariant, source: EngineSource) => Promise<T>,
+  skipped: Skipped[] = [],
   after?: AssetVariant,
-): AsyncGenerator<AssetVariant, undefined> {
-  // Node's own engine is faster there than WebAssembly, and WebAssembly than a GPU that is software: whatever the order.
-  const software = !provider && !target && (await inSoftware())
+): Promise<T> {
+  signal?.throwIfAborted()
+  const slow = !provider && !target && (await inSoftware())
+  // Node's own engine is faster there than WebAssembly, whatever the order for browsers.
   const isLate = (variant: AssetVariant) =>
-    nodeFiles() ? variant.provider !== 'cpu' : software && variant.provider === 'webgpu'
+    nodeFiles() ? variant.provider !== 'cpu' : slow && variant.provider === 'webgpu'
   const late = variants.filter(isLate)
   const order = [...variants.filter((variant) => !isLate(variant)), ...late]
-  const waiting = software ? late.map((variant) => skip(variant, 'WebGPU is software here')) : []
-  if (!after) skipped.push(...waiting)
+  const failures: unknown[] = []
   for (const variant of order.slice(after ? order.indexOf(after) + 1 : 0)) {
-    const asked = (!provider || provider === variant.provider) && (!target || target === variant.target)
-    const reason = !asked
-      ? 'another was asked for'
-      : engines[engineOf[variant.provider]]
-        ? await missing(variant)
-        : `the build holds no onnxruntime for ${variant.provider}`
-    // Its turn came after all.
-    const entry = skipped.indexOf(waiting[late.indexOf(variant)] as Skipped)
-    if (entry >= 0) skipped.splice(entry, 1)
-    if (!reason) yield variant
-    else skipped.push(skip(variant, reason))
+    const source = engines[engineOf[variant.provider]]
+    let reason: string | undefined = 'another was asked for'
+    if ((provider ?? variant.provider) === variant.provider && (target ?? variant.target) === variant.target)
+      reason = source ? await missing(variant) : `the build holds no onnxruntime for ${variant.provider}`
+    if (!reason && source) {
+      try {
+        const done = await attempt(variant, source)
+        if (slow && !after && !isLate(variant))
+          skipped.push(...late.map((each) => skip(each, 'WebGPU is software here')))
+        return done
+      } catch (cause) {
+        signal?.throwIfAborted()
+        failures.push(cause)
+        reason = messageOf(cause)
+      }
+    }
+    skipped.push(skip(variant, reason ?? ''))
   }
-  return undefined
+  throw exhausted(name, skipped, failures)
 }
 
 export const skip = ({ target, provider }: AssetVariant, reason: string): Skipped => ({
@@ -44,12 +54,9 @@ export const skip = ({ target, provider }: AssetVariant, reason: string): Skippe
 })
 
 /** The error when nothing is left: the one that all share, or a list of reasons. */
-export function exhausted(model: string, skipped: readonly Skipped[], failures: readonly unknown[]): Error {
+function exhausted(model: string, skipped: readonly Skipped[], failures: readonly unknown[]): unknown {
   const [first] = failures
-  if (
-    first instanceof OnnxError &&
-    failures.every((each) => each instanceof OnnxError && each.code === first.code)
-  )
-    return first
+  const code = first instanceof OnnxError && first.code
+  if (code && failures.every((each) => each instanceof OnnxError && each.code === code)) return first
   return errors.noVariant(model, skipped.map(({ target, reason }) => `${target}: ${reason}.`).join(' '))
 }

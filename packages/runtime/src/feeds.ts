@@ -1,5 +1,6 @@
 import type { Tensor } from 'onnxruntime-common'
-import { errors, messageOf } from './errors'
+import * as errors from './errors'
+import { messageOf } from './errors'
 import type { ValueSignature } from './manifest'
 import type { Engine } from './types'
 

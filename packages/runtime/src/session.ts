@@ -1,9 +1,10 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common'
-import { exhausted, skip, usable } from './choose'
-import { engineOf } from './detect'
-import { type Held, hold, loaded } from './download'
+import { orAborted } from './abort'
+import { firstOf, skip } from './choose'
+import { download } from './download'
 import { exclusively, loadEngine } from './engine'
-import { errors, messageOf } from './errors'
+import * as errors from './errors'
+import { messageOf } from './errors'
 import { toTensors } from './feeds'
 import type {
   AssetDescriptor,
@@ -11,7 +12,7 @@ import type {
   Engine,
   EngineSource,
   Feeds,
-  Loaded,
+  Files,
   OnnxSession,
   OpenOptions,
   Skipped,
@@ -25,82 +26,94 @@ interface Opened {
   release(): Promise<void>
 }
 
+const create = (
+  { InferenceSession }: Engine,
+  { provider, session }: AssetVariant,
+  { bytes, externalData }: Files,
+  own: InferenceSession.SessionOptions | undefined,
+) =>
+  InferenceSession.create(bytes, {
+    executionProviders: [provider],
+    // Errors only: onnxruntime's remarks on its own optimizations are not for the console of a page.
+    logSeverityLevel: 3,
+    // A copy, since onnxruntime-web writes into the options it is given.
+    ...structuredClone(session),
+    ...(externalData && { externalData }),
+    ...own,
+  })
+
+type Call = <T>(action: () => Promise<T>) => Promise<T>
+
+/** Node's engine has threads of its own, and takes several calls at once. */
+const callsOf =
+  (engine: Engine, { provider }: AssetVariant): Call =>
+  (action) =>
+    provider === 'cpu' ? action() : exclusively(engine, action)
+
+/** In a scope of its own, where no bytes of the model are: these functions live as long as the session. */
+const openedOn = (
+  variant: AssetVariant,
+  engine: Engine,
+  inference: InferenceSession,
+  call: Call,
+): Opened => ({
+  variant,
+  engine,
+  inference,
+  run: (feeds, runOptions) => call(() => inference.run(feeds, runOptions)),
+  release: () => call(() => inference.release()),
+})
+
 async function createSession(
   model: string,
   source: EngineSource,
-  { variant, bytes, externalData }: Loaded,
+  variant: AssetVariant,
+  files: Files,
   own: InferenceSession.SessionOptions | undefined,
 ): Promise<Opened> {
   try {
     const engine = await loadEngine(source)
-    // Node's engine has threads of its own, and takes several calls at once.
-    const call = <T>(action: () => Promise<T>) =>
-      variant.provider === 'cpu' ? action() : exclusively(engine, action)
-    const options = {
-      executionProviders: [variant.provider],
-      // Errors only: onnxruntime's remarks on its own optimizations are not for the console of a page.
-      logSeverityLevel: 3 as const,
-      // A copy, since onnxruntime-web writes into the options it is given.
-      ...structuredClone(variant.session),
-      ...(externalData && { externalData }),
-      ...own,
-    }
-    const inference = await call(() => engine.InferenceSession.create(bytes, options))
-    return {
-      variant,
-      engine,
-      inference,
-      run: (feeds, runOptions) => call(() => inference.run(feeds, runOptions)),
-      release: () => call(() => inference.release()),
-    }
+    const call = callsOf(engine, variant)
+    return openedOn(variant, engine, await call(() => create(engine, variant, files, own)), call)
   } catch (cause) {
     throw errors.sessionFailed(model, variant.provider, source.files?.wasm, cause)
   }
 }
 
-/** Opens the first variant that works, of those after `after`. What fails goes to `skipped`, its error to `failures`. */
+/** Opens the first variant that works, of those after `after`. */
 async function openNext(
   descriptor: AssetDescriptor,
   options: OpenOptions,
   skipped: Skipped[],
-  failures: unknown[] = [],
   after?: AssetVariant,
-): Promise<Opened | undefined> {
-  const { name, engines } = descriptor
-  // Until one is open: targets that share a file share its download.
-  const held: Held[] = []
-  try {
-    for await (const variant of usable(descriptor, options, skipped, after)) {
-      try {
-        const file = hold(descriptor, variant, options)
-        held.push(file)
-        const source = engines[engineOf[variant.provider]] as EngineSource
-        const opened = await createSession(name, source, await loaded(variant, file), options.session)
-        if (!options.signal?.aborted) return opened
-        await opened.release()
-      } catch (cause) {
-        failures.push(cause)
-        skipped.push(skip(variant, messageOf(cause)))
-      }
-      options.signal?.throwIfAborted()
-    }
-  } finally {
-    for (const file of held) file.release()
+): Promise<Opened> {
+  // Targets that share a file share its download.
+  const downloads = new Map<string, Promise<Files>>()
+  const open = async (variant: AssetVariant, source: EngineSource) => {
+    const files = downloads.get(variant.url) ?? download(descriptor, variant, options)
+    downloads.set(variant.url, files)
+    const opened = await createSession(descriptor.name, source, variant, await files, options.session)
+    if (options.signal?.aborted) await opened.release()
+    return opened
   }
-  return undefined
+  return firstOf(descriptor, options, open, skipped, after)
 }
 
 /** Opens the first variant that works; see OnnxAsset.open. */
-export async function openSession<Inputs, Outputs>(
+export const openSession = <Inputs, Outputs>(
+  descriptor: AssetDescriptor,
+  options: OpenOptions,
+): Promise<OnnxSession<Inputs, Outputs>> =>
+  // What an engine is at can't be ended; what comes of it is given back.
+  orAborted(options.signal, sessionOf(descriptor, options))
+
+async function sessionOf<Inputs, Outputs>(
   descriptor: AssetDescriptor,
   options: OpenOptions,
 ): Promise<OnnxSession<Inputs, Outputs>> {
   const { name, inputs } = descriptor
   const skipped: Skipped[] = []
-  const failures: unknown[] = []
-  const first = await openNext(descriptor, options, skipped, failures)
-  if (!first) throw exhausted(name, skipped, failures)
-  let current = first
+  let current = await openNext(descriptor, options, skipped)
   let disposed = false
   /** Whether a run went through, or none did on any variant: from then on errors are the caller's. */
   let settled = false
@@ -117,8 +130,9 @@ export async function openSession<Inputs, Outputs>(
     // The signal was for opening, and may have timed out since.
     const { signal: _, ...later } = options
     for (let tried = failed.variant; !disposed; ) {
-      const next = await openNext(descriptor, later, reasons, [], tried)
-      if (!next) break
+      const next = await openNext(descriptor, later, reasons, tried).catch(() => {
+        throw cause
+      })
       tried = next.variant
       try {
         const outputs = await next.run(toTensors(name, inputs, feeds, next.engine), runOptions)

@@ -1,33 +1,42 @@
 /// <reference lib="dom" />
-import { type Bytes, matches } from './fetch-file'
-import type { AssetDescriptor, AssetFile } from './types'
+import type { Bytes } from './types'
 
-/** Keys of Cache Storage are URLs. Files are found by their content, wherever a build puts them. */
-const address = ({ id, name }: AssetDescriptor, sha256 = ''): string =>
-  `https://onnx.invalid/${encodeURIComponent(id ?? name)}/${sha256}`
-
-/** Undefined where there is none: in Node, in an insecure context, where it is switched off. */
-const openStore = (): Promise<Cache> | undefined => globalThis.caches?.open('unplugin-onnx')
-
-/** A file that an earlier visit kept. */
-export async function stored(asset: AssetDescriptor, file: AssetFile): Promise<Bytes | undefined> {
-  const response = await (await openStore())?.match(address(asset, file.sha256))
-  const bytes = response && new Uint8Array(await response.arrayBuffer())
-  return bytes && (await matches(bytes, file)) ? bytes : undefined
+/** Files by their content. */
+export interface Store {
+  get(sha256: string): Promise<Bytes | undefined>
+  /** @returns whether it lies there now: there may be no room */
+  put(sha256: string, bytes: Bytes): Promise<boolean>
 }
 
-/** Keeps files for the next visit, and drops what the same asset left of other versions. */
-export async function store(
-  asset: AssetDescriptor,
-  files: ReadonlyMap<AssetFile, Bytes>,
-  current: readonly AssetFile[],
-): Promise<void> {
-  const store = await openStore()
-  if (!store) return
-  const prefix = address(asset)
-  const keys = current.map(({ sha256 }) => prefix + sha256)
-  for (const { url } of await store.keys()) {
-    if (url.startsWith(prefix) && !keys.includes(url)) await store.delete(url)
+/**
+ * Opens the browser's Cache Storage and drops what other versions of this asset left there. Undefined where a browser has
+ * none for the page (plain http, sandboxed frames, some private windows), and in Node.
+ * @param current sha256 of all files that this version may need
+ */
+export async function openStore(asset: string, current: readonly string[]): Promise<Store | undefined> {
+  // A URL that nothing answers: what counts is the content, from whatever page or CDN it came.
+  const prefix = `https://onnx.invalid/${encodeURIComponent(asset)}/`
+  try {
+    const cache = await caches.open('unplugin-onnx')
+    const keys = current.map((sha256) => prefix + sha256)
+    for (const { url } of await cache.keys())
+      if (url.startsWith(prefix) && !keys.includes(url)) await cache.delete(url)
+    return {
+      get: (sha256) =>
+        cache
+          .match(prefix + sha256)
+          .then((found) => found?.arrayBuffer())
+          .then(
+            (buffer) => buffer && new Uint8Array(buffer),
+            () => undefined,
+          ),
+      put: (sha256, bytes) =>
+        cache.put(prefix + sha256, new Response(bytes)).then(
+          () => true,
+          () => false,
+        ),
+    }
+  } catch {
+    return undefined
   }
-  for (const [{ sha256 }, bytes] of files) await store.put(prefix + sha256, new Response(bytes))
 }

@@ -13,6 +13,8 @@ export interface EngineSource {
 
 export type EngineName = 'wasm' | 'webgpu' | 'node'
 
+export type Bytes = Uint8Array<ArrayBuffer>
+
 /** A file of a bundle. */
 export interface AssetFile {
   readonly url: string
@@ -48,7 +50,7 @@ export interface AssetDescriptor {
 }
 
 export interface Progress {
-  /** Bytes so far, and of the whole variant. */
+  /** Bytes so far, which never become fewer, and of the whole variant. */
   readonly loaded: number
   readonly total: number
 }
@@ -103,13 +105,15 @@ export interface OnnxSession<Inputs, Outputs> extends Omit<InferenceSession, 'ru
   release(): Promise<void>
 }
 
+/** A variant's files, as onnxruntime takes them: `InferenceSession.create(bytes, { externalData })`. */
+export interface Files {
+  /** The model, without its weights where there are shards. */
+  readonly bytes: Bytes
+  readonly externalData?: readonly { readonly path: string; readonly data: Bytes }[]
+}
+
 /** A variant's bytes. */
-export interface Loaded {
-  readonly bytes: Uint8Array<ArrayBuffer>
-  /** Shards, as onnxruntime-web's session options take them. */
-  readonly externalData:
-    | readonly { readonly path: string; readonly data: Uint8Array<ArrayBuffer> }[]
-    | undefined
+export interface Loaded extends Files {
   readonly variant: AssetVariant
 }
 
@@ -131,7 +135,7 @@ export interface OnnxAsset<
   open(options?: OpenOptions): Promise<OnnxSession<Inputs, Outputs>>
   /**
    * Downloads the first variant that this device runs, and the onnxruntime build that it needs, so that `open()` finds
-   * both: the variant in Cache Storage, or, where a page has none, as far as the browser's own cache keeps it.
+   * both: the variant in Cache Storage, or, where it can't be kept there, in memory until `open()` or `load()` takes it.
    * @throws as `open()` does
    */
   preload(options?: LoadOptions): Promise<AssetVariant>

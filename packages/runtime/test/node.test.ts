@@ -4,6 +4,8 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterAll, describe, expect, expectTypeOf, it } from 'vitest'
 import {
   type AssetDescriptor,
@@ -213,6 +215,55 @@ describe('open, in Node', () => {
     expect(session.skipped).toEqual([])
     const { y } = await session.run({ x: new Tensor('float32', new Float32Array(64), [1, 64]) })
     expect(y.dims).toEqual([1, 10])
+  })
+
+  it('keeps no bytes of the model while a session is open', async () => {
+    const given: WeakRef<object>[] = []
+    const load = async () => {
+      const { InferenceSession, ...rest } = await import('onnxruntime-node')
+      const create = (...args: Parameters<typeof InferenceSession.create>) => {
+        given.push(new WeakRef(args[0] as unknown as Uint8Array))
+        return InferenceSession.create(...args)
+      }
+      return { ...rest, InferenceSession: { create } }
+    }
+    const model = assetOn({ node: { load } }, whole())
+    const sessions = await Promise.all([model.open(), model.open()])
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    for (let round = 0; round < 20 && given.some((each) => each.deref()); round++) {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      collect()
+    }
+    expect(given.map((each) => each.deref())).toEqual([undefined, undefined])
+    for (const session of sessions)
+      expect((await session.run({ x: new Float32Array(64) })).y.dims).toEqual([1, 10])
+  })
+
+  it('gives up at once when aborted, though the engine is still at it, and releases what comes of it', async () => {
+    let released = 0
+    let created = () => {}
+    const creating = new Promise<void>((resolve) => {
+      created = resolve
+    })
+    const load = async () => {
+      const { InferenceSession, ...rest } = await import('onnxruntime-node')
+      const create = async (...args: Parameters<typeof InferenceSession.create>) => {
+        await creating
+        const inner = await InferenceSession.create(...args)
+        return { release: () => inner.release().then(() => released++) }
+      }
+      return { ...rest, InferenceSession: { create } }
+    }
+    const abort = new AbortController()
+    const opening = assetOn({ node: { load } }, whole(), whole()).open({ signal: abort.signal })
+    setTimeout(() => abort.abort('left'), 50)
+    await expect(opening).rejects.toBe('left')
+    expect(released).toBe(0)
+    created()
+    for (let waited = 0; released === 0 && waited < 200; waited++)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    expect(released).toBe(1)
   })
 
   it('falls back after the signal that opened it has gone off', async () => {
