@@ -2,7 +2,7 @@
  * Farm in a process of its own: it exits on errors, and its watchers can't be closed.
  * Reads its task as JSON from the command line, and says on stdout what it has done.
  */
-import { build, start, watch } from '@farmfe/core'
+import { build, watch } from '@farmfe/core'
 import onnx from 'unplugin-onnx/farm'
 
 const { action, options, port, ...config } = JSON.parse(process.argv[2])
@@ -25,7 +25,6 @@ const all = {
 }
 
 if (action === 'build') await build(all)
-if (action === 'watch') await watch(all)
-if (action === 'dev') await start({ ...all, server: { host: '127.0.0.1', port, strictPort: true } })
+if (action === 'watch') await watch({ ...all, server: { port, hmr: false } })
 say('built')
 if (action === 'build') process.exit(0)
