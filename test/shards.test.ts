@@ -208,6 +208,22 @@ it('brings what changed in the next version, and nothing else; without the serve
   expect(keys).toBe(next.length)
 })
 
+it('comes in shards to WebGPU too', async () => {
+  const app = appOf('digits_cnn.onnx')
+  await everyBuild['vite 8']!(app, { ...options, targets: ['webgpu'] })
+  const server = await serve(app.out)
+  const onGpu = await launch()
+  const { extra, problems } = await onGpu.visit(server.url, { after: run })
+  await onGpu.close()
+  await server.close()
+  app.remove()
+  expect(problems).toEqual([])
+  const { target, shards, values } = extra as Ran
+  expect(target).toBe('webgpu')
+  expect(shards).toBeGreaterThan(2)
+  near(values, await ofSource(modelFile('digits_cnn.onnx')))
+})
+
 it('is read from disk by a Node program', async () => {
   const app = appOf('digits_cnn.onnx')
   const bundle = await rollup({
@@ -252,5 +268,15 @@ it('is written by the command line with its shards beside it, and any onnxruntim
   expect(readdirSync(out).sort()).toEqual([...files, 'manifest.json', 'report.html', 'report.json'].sort())
   expect(files.reduce((sum, name) => sum + statSync(join(out, name)).size, 0)).toBe(bytes)
   near(await ofSource(join(out, file)), await ofSource(modelFile('digits_cnn.onnx')), 0.05)
+  const compared = spawnSync(
+    process.execPath,
+    [bin, 'compare', 'models/digits.onnx', join('out', file), '--json'],
+    {
+      cwd: app.dir,
+      encoding: 'utf8',
+    },
+  )
+  expect(compared.status, compared.stderr).toBe(0)
+  expect(JSON.parse(compared.stdout)).toMatchObject({ variant: { bytes } })
   app.remove()
 })
