@@ -90,6 +90,7 @@ describe('options', () => {
       preset: 'balanced',
       prefer: 'balanced',
       effort: 'default',
+      shards: { maxBytes: 25 * 2 ** 20 },
       strict: false,
       inputs: {},
     })
