@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type AssetShard, type AssetVariant, defineAsset, type LoadOptions, OnnxError } from '../src/index'
 import { type FileServer, type Habits, serveFiles } from './file-server'
@@ -190,6 +191,37 @@ describe('a file', () => {
     expect(error.code).toBe('ONNX_FETCH_FAILED')
     expect(error.message).toContain(`${server.url}/0.shard could not be loaded: the server answered 503.`)
     expect(times).toBe(4)
+  })
+
+  it("begins again where the server packs what it sends, since positions are not the file's then", async () => {
+    let times = 0
+    const packed = gzipSync(small)
+    const { asset } = await served([small], {
+      respond: (request, response) => {
+        if (request.url !== '/0.shard') return false
+        expect(request.headers.range).toBeUndefined()
+        response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': packed.length })
+        if (times++ > 0) response.end(packed)
+        else response.write(packed.subarray(0, MB), () => setTimeout(() => response.destroy(), 20))
+        return true
+      },
+    })
+    expectWhole(await asset.load(), [small])
+    expect(times).toBe(2)
+  })
+
+  it.each([408, 429, 503])('is asked for again after an answer %i, which passes', async (status) => {
+    let times = 0
+    const { asset } = await served([small], {
+      respond: (request, response) => {
+        if (request.url !== '/0.shard' || times > 1) return false
+        times++
+        response.writeHead(status).end()
+        return true
+      },
+    })
+    expectWhole(await asset.load(), [small])
+    expect(times).toBe(2)
   })
 
   it('that is not there is asked for once', async () => {
