@@ -2,6 +2,7 @@ import { open, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type Model, readModel, writeModel } from '@unplugin-onnx/core'
 import type { Manifest, Variant } from '@unplugin-onnx/runtime'
+import { identical } from './accuracy'
 import { resolveExternal } from './external'
 import type { HashedFile } from './hash'
 import { openModelFile } from './open-model'
@@ -78,7 +79,7 @@ const asIs = (
   brotliBytes: bytes,
   sha256,
   recipe: sourceRecipe,
-  accuracy: { sqnr: 200, cosine: 1, maxError: 0 },
+  accuracy: identical,
 })
 
 /** External data may change where the model doesn't: the name tells nothing, and the file is written each time. */

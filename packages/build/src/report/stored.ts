@@ -62,7 +62,7 @@ export function gridOfDequantized(
 const constant = (node: Node, index: number): Tensor | undefined => node.inputs[index]?.initializer
 
 /**
- * Of several channels the one with the widest range, which no other sticks out of. A channel of zeros has any scale, which
+ * Of several channels the one with the widest range, which no other sticks out of. The scale of a channel of zeros
  * says nothing: ranges far beyond `reach` don't count.
  */
 function widest(
