@@ -4,10 +4,9 @@ import type { Bundler } from './emit/bundler'
 import { isIsolated, isolate } from './emit/isolation'
 import type { Emitter, EmittingContext } from './emit/rollup'
 import { renderFileUrls, type ViteEnvironment, viteBundler } from './emit/vite'
-import { devServerOf, openDevServer, viteMeanwhile } from './emit/vite-dev'
+import { devServerOf, modelModules, openDevServer, viteMeanwhile } from './emit/vite-dev'
 import { serveReports } from './emit/vite-report'
 import { serveFiles } from './emit/vite-server'
-import { modelRequest } from './module/ids'
 import type { Options } from './options/schema'
 import type { Project } from './project'
 import type { Reports } from './reports'
@@ -106,11 +105,9 @@ export function viteHooks({ open, project, reports, cacheDir, forget, again }: V
       serveReports(server, reports())
     },
     hotUpdate({ file, modules }) {
-      const { moduleGraph } = this.environment
       const more = project()
         .modelsOf(file)
-        .flatMap((model) => [...(moduleGraph.getModulesByFile(model.replaceAll('\\', '/')) ?? [])])
-        .filter(({ id }) => id !== null && modelRequest(id)?.kind === 'model')
+        .flatMap((model) => modelModules(this.environment, model))
       return more.length === 0 ? undefined : [...new Set([...modules, ...more])]
     },
     buildStart() {

@@ -34,7 +34,7 @@ async function moduleOf(...variants: Variant[]): Promise<string> {
 
 describe('the module of a model', () => {
   it('names the asset by its path in the project, which stays from version to version', async () => {
-    expect(await moduleOf(variant('wasm', 'wasm'))).toMatch(/name: "det",\n {2}id: "det-[0-9a-f]{8}",/)
+    expect(await moduleOf(variant('wasm', 'wasm'))).toContain('name: "det",\n  id: "det-pwlpeu",')
   })
 
   it('hands on what a variant requires of the device, and its session options', async () => {

@@ -19,21 +19,26 @@ export function openDevServer(server: ViteDevServer): void {
 /** The server that an environment belongs to; builds have none. */
 export const devServerOf = (environment: object): DevServer | undefined => servers.get(environment)
 
+/** The modules that a model gives in an environment. */
+export const modelModules = (
+  { moduleGraph }: Pick<DevEnvironment, 'moduleGraph'>,
+  file: string,
+): EnvironmentModuleNode[] =>
+  [...(moduleGraph.getModulesByFile(file.replaceAll('\\', '/')) ?? [])].filter(
+    ({ id }) => id !== null && modelRequest(id)?.kind === 'model',
+  )
+
 /** How a dev server learns of a conversion that its page didn't wait for. */
 export function viteMeanwhile(environment: DevEnvironment, { server }: DevServer): Meanwhile {
   const { moduleGraph } = environment
-  const modulesOf = (file: string) =>
-    [...(moduleGraph.getModulesByFile(file.replaceAll('\\', '/')) ?? [])].filter(
-      ({ id }) => id !== null && modelRequest(id)?.kind === 'model',
-    )
   const forget = (file: string) => {
-    for (const module of modulesOf(file)) moduleGraph.invalidateModule(module)
+    for (const module of modelModules(environment, file)) moduleGraph.invalidateModule(module)
   }
   return {
     name: environment.name,
     async ready(file) {
       let told = false
-      for (const module of modulesOf(file)) {
+      for (const module of modelModules(environment, file)) {
         if (isAccepted(module)) {
           told = true
           await environment.reloadModule(module)

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto'
 import { basename, join } from 'node:path'
 import { type Conversion, filesOf } from '@unplugin-onnx/build'
 import type { Variant } from '@unplugin-onnx/runtime'
-import type { Bundler, Taken } from '../emit/bundler'
+import { type Bundler, shortHash, type Taken } from '../emit/bundler'
 import { type EngineName, engineOfProvider } from './engines'
 import { engineSpecifier, runtimeId } from './ids'
 
@@ -66,7 +65,7 @@ function runnable(variants: readonly Variant[], { runs }: Bundler): readonly Var
 
 /** Models of one name are told apart, and no folder's name gets into the bundle. */
 const assetId = (path: string): string =>
-  `${basename(path, '.onnx')}-${createHash('sha256').update(path.replaceAll('\\', '/')).digest('hex').slice(0, 8)}`
+  `${basename(path, '.onnx')}-${shortHash(path.replaceAll('\\', '/'))}`
 
 /** Conversions know no names of models, since many files may hold the same one: `int8.onnxv` becomes `det.int8.onnxv`. */
 export const variantName = (model: string, file: string): string => `${basename(model, '.onnx')}.${file}`
