@@ -1,4 +1,4 @@
-import { open, rename } from 'node:fs/promises'
+import { open, rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type Model, readModel, writeModel } from '@unplugin-onnx/core'
 import type { Manifest, Variant } from '@unplugin-onnx/runtime'
@@ -92,7 +92,7 @@ async function putTogether(
   const temporary = join(folder, `${sha256}.${Math.random().toString(36).slice(2)}.tmp`)
   const handle = await open(temporary, 'wx')
   try {
-    for (const chunk of writeModel(model)) await handle.write(chunk)
+    await writeFile(handle, writeModel(model))
   } finally {
     await handle.close()
   }
