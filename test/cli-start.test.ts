@@ -1,19 +1,15 @@
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { modelFile } from './apps'
+import { filesLoadedBy, packageOf } from './loaded-files'
 
 /**
  * What a command loads takes longer than a small model, and as long as a large share of a big one: each list here is of
  * what that command needs, and is to grow only with it.
  */
 const bin = resolve(import.meta.dirname, '../packages/unplugin/bin/unplugin-onnx.js')
-const hooks = `import { writeSync } from 'node:fs'
-export const load = (url, context, next) => (writeSync(2, 'loaded ' + url + '\\n'), next(url, context))`
-const hooked = `import { register } from 'node:module'
-register('data:text/javascript,' + ${JSON.stringify(encodeURIComponent(hooks))})`
 
 let folder: string
 beforeAll(() => {
@@ -23,17 +19,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Names of the packages that a command loads, this one left out. */
 function loadedBy(...args: string[]): string[] {
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    ['--import', `data:text/javascript,${encodeURIComponent(hooked)}`, bin, ...args],
-    { cwd: folder, encoding: 'utf8' },
-  )
-  expect(status, `${stdout}\n${stderr}`).toBe(0)
-  const names = [...stderr.matchAll(/^loaded (file:.*)$/gm)].map(([, url = '']) => {
-    const inside = url.split('/node_modules/').at(-1) ?? ''
-    if (inside === url) return /\/packages\/(\w+)\//.exec(url)?.[1] ?? url
-    return inside.split('/', inside.startsWith('@') ? 2 : 1).join('/')
-  })
+  const names = filesLoadedBy([bin, ...args], folder).map(packageOf)
   return [...new Set(names)].filter((name) => name !== 'unplugin').sort()
 }
 

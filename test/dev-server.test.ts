@@ -1,5 +1,6 @@
-import { cpSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { ViteDevServer } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type App, createBasicApp, modelFile, viteConfig, viteVersions } from './apps'
@@ -77,6 +78,14 @@ describe.each(Object.entries(viteVersions))('the dev server of %s', (_, vite) =>
       }
     }
     expect(served).toHaveLength(6)
+  })
+
+  it('serves the runtime as it is, without a map of it onto itself', async () => {
+    const module = await get('/src/digits_mlp.onnx?import')
+    const runtime = imports(module.text).find((path) => path.endsWith('/runtime.js'))!
+    const built = fileURLToPath(import.meta.resolve('unplugin-onnx/runtime'))
+    expect((await get(runtime)).text).toBe(readFileSync(built, 'utf8'))
+    expect(module.text).not.toContain('sourceMappingURL')
   })
 
   it('serves the untouched file of ?url', async () => {

@@ -15,6 +15,7 @@ const arrows: Record<string, readonly string[]> = {
   'core/passes': ['leven', 'core/graph', 'core/onnx', 'core/kernels', 'core/errors'],
   'core/errors': [],
   'core/index': ['core/*'],
+  'core/catalog': ['core/passes', 'core/errors'],
   runtime: ['onnxruntime-common'],
   build: [
     '@unplugin-onnx/core',
@@ -93,7 +94,8 @@ function allowed({ from, to }: Import): boolean {
   if (bare === from) return true
   return (arrows[from] ?? []).some((rule) => {
     if (rule.endsWith('*')) return bare.startsWith(rule.slice(0, -1))
-    return rule === to || rule === bare
+    // A package's name allows all of its entries.
+    return rule === to || rule === bare || bare.startsWith(`${rule}/`)
   })
 }
 

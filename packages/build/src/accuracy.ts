@@ -1,6 +1,7 @@
 import { measureErrors, top1Agreement } from '@unplugin-onnx/core'
 import type { Accuracy } from '@unplugin-onnx/runtime'
-import { type DenseArray, type Feeds, isFloat, isNumberArray, numbersOf } from './arrays'
+import { type DenseArray, type Feeds, isFloat, isNumberArray } from './arrays'
+import { numbersOf } from './numbers'
 import { printable } from './printable'
 
 /** What a variant of the source's own bytes reaches. */

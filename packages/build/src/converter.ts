@@ -1,9 +1,8 @@
 import { basename } from 'node:path'
-import { OnnxError } from '@unplugin-onnx/core'
+import { OnnxError } from '@unplugin-onnx/core/catalog'
 import type { Manifest } from '@unplugin-onnx/runtime'
-import { takeAsIs } from './as-is'
 import { Cache, defaultCacheDir, type Entry } from './cache'
-import { hashCalibration } from './calibration'
+import { hashCalibration } from './calibration/data'
 import { type EnginePackage, findEngine } from './engine-package'
 import { errors } from './errors'
 import { Flights } from './flights'
@@ -11,7 +10,6 @@ import type { HashedFile } from './hash'
 import { limiter } from './limit'
 import { type Logger, type ProgressEvent, progress, type Report, silentLogger } from './logger'
 import { type ModelOptions, type NormalizedOptions, normalizeOptions } from './options'
-import { plan } from './planner/plan'
 import { PoolClosed, WorkerDied, WorkerPool } from './pool'
 import { printable } from './printable'
 import { displayName, filesOf, hashEvaluation, keyOf, type Request } from './request'
@@ -130,6 +128,7 @@ export function createConverter(options: ConverterOptions): Converter {
       const locations = external.map((each) => each.location)
       const totalBytes = external.reduce((sum, each) => sum + each.bytes, model.bytes)
       const job = { ...asked, model: { ...model, name, external: locations }, totalBytes, work }
+      const { plan } = await import('./planner/plan')
       const { manifest, report: details } = await plan(job, inspection, pool, report)
       // The key names the content that was hashed; other content must not come to lie under it.
       if (!(await unchanged(filesOf(asked)))) throw errors.modelChanging(name)
@@ -216,6 +215,7 @@ export function createConverter(options: ConverterOptions): Converter {
       const name = displayName(root, file)
       try {
         const { targets } = normalizeOptions(modelOptions, name)
+        const { takeAsIs } = await import('./as-is')
         const { manifest, dir, files } = await takeAsIs(absolute(root, file), name, targets, putFolder)
         const key = `${manifest.source.sha256} ${sourceRecipe}`
         const seconds = (performance.now() - start) / 1000

@@ -1,4 +1,4 @@
-import { nearest, OnnxError, type OnnxErrorCode } from '@unplugin-onnx/core'
+import { nearest, OnnxError, type OnnxErrorCode } from '@unplugin-onnx/core/catalog'
 import { printable } from './printable'
 
 const error = (

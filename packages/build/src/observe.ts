@@ -6,9 +6,10 @@ import {
   tapped,
   type Value,
 } from '@unplugin-onnx/core'
-import { type DenseArray, type Feeds, numbersOf } from './arrays'
+import type { DenseArray, Feeds } from './arrays'
 import type { EnginePackage } from './engine-package'
 import { errors } from './errors'
+import { numbersOf } from './numbers'
 import { openTapped } from './tapped-session'
 
 /** Gives the engine when a pass first asks for it: most passes run nothing. */

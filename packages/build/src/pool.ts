@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { OnnxError, type OnnxErrorOptions } from '@unplugin-onnx/core'
+import { OnnxError, type OnnxErrorOptions } from '@unplugin-onnx/core/catalog'
 import type { Pool } from 'workerpool'
 import { limiter } from './limit'
 import type { TaskEvent, Tasks } from './tasks/task'

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { basename, isAbsolute, relative, sep } from 'node:path'
-import { passes, recipes } from '@unplugin-onnx/core'
+import { passVersions, recipes } from '@unplugin-onnx/core/catalog'
 import type { CalibrationData } from './calibration'
 import type { EnginePackage } from './engine-package'
 import { errors } from './errors'
@@ -65,7 +65,7 @@ export function keyOf({
       evaluation: evaluation && [evaluation.sha256, task?.maxDrop, task?.relative],
       options: rest,
       targets,
-      passes: [...passes.values()].map((pass) => [pass.name, pass.version]),
+      passes: passVersions,
       recipes: [...recipes],
       onnxruntime: [...engines.values()].map((each) => [each.name, each.version]),
     }),

@@ -1,4 +1,4 @@
-import { passes, recipes, type Step } from '@unplugin-onnx/core'
+import { recipes, type Step } from '@unplugin-onnx/core/catalog'
 
 /**
  * The name that the source itself goes by among the recipes: its own bytes, or, where its weights lie outside of its file,
@@ -26,13 +26,6 @@ export const isLossless = (recipe: string): boolean => recipe === sourceRecipe |
 
 /** The steps of a recipe, or of the one that it is a mix of. */
 export const stepsOf = (recipe: string): readonly Step[] => recipes.get(mixes.get(recipe)?.of ?? recipe) ?? []
-
-/** Whether a recipe looks at activations: then it holds on inputs like the calibration's, and on made-up ones it may not. */
-export const needsCalibration = (recipe: string): boolean =>
-  stepsOf(recipe).some(
-    ({ pass, options }) =>
-      passes.get(pass)?.needs === 'calibration' || (pass === 'float16' && options?.mode === 'compute'),
-  )
 
 /**
  * Whether a recipe computes with integers, and not in floats with weights that are only stored in few bits: faster on some

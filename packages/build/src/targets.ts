@@ -1,7 +1,11 @@
-import { recipes as coreRecipes } from '@unplugin-onnx/core'
+import { recipes as coreRecipes } from '@unplugin-onnx/core/catalog'
 import type { DeviceFeature, Provider } from '@unplugin-onnx/runtime'
 import { errors } from './errors'
-import { cpu, type OperatorTable, wasm, webgpu, webnn } from './operators'
+import { cpu } from './operators/cpu'
+import type { OperatorTable } from './operators/table'
+import { wasm } from './operators/wasm'
+import { webgpu } from './operators/webgpu'
+import { webnn } from './operators/webnn'
 import { mixes } from './special-recipes'
 
 /** Engines that can verify a variant in Node: onnxruntime-web's WebAssembly build and onnxruntime-node. */

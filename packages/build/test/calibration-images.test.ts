@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { numbersOf } from '../src/arrays'
+import { numbersOf } from '../src/numbers'
 import { folderWith, input, opened, read, samplesOf } from './samples'
 
 type Colour = readonly [red: number, green: number, blue: number]

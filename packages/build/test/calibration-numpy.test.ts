@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { zipSync } from 'fflate'
 import { describe, expect, it } from 'vitest'
-import { type DenseArray, numbersOf } from '../src/arrays'
+import type { DenseArray } from '../src/arrays'
 import { readNpy } from '../src/calibration/npy'
 import { readNpz } from '../src/calibration/npz'
 import { openNpy, openNpz } from '../src/calibration/numpy-file'
 import { Scratch } from '../src/calibration/on-disk'
+import { numbersOf } from '../src/numbers'
 import { temporaryFolder } from './models'
 
 const fixture = (name: string) => readFileSync(join(import.meta.dirname, 'fixtures', name))

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { numbersOf } from '../src/arrays'
 import { openModel } from '../src/engine'
 import { findEngine } from '../src/engine-package'
+import { numbersOf } from '../src/numbers'
 import { fixtures, packageRoot } from './models'
 import { runScript } from './script'
 

@@ -1,8 +1,8 @@
 import type { ValueSignature } from '@unplugin-onnx/runtime'
 import { describe, expect, it } from 'vitest'
-import { numbersOf } from '../src/arrays'
 import { kindOf } from '../src/calibration/input-kind'
 import { chooseShapes, fillInputs, synthesize } from '../src/calibration/synthesize'
+import { numbersOf } from '../src/numbers'
 
 const input = (
   name: string,

@@ -1,4 +1,4 @@
-import { OnnxError } from '@unplugin-onnx/core'
+import { OnnxError } from '@unplugin-onnx/core/catalog'
 
 /** An error as bundlers show it: they print message and stack in the terminal, and the message in an overlay. */
 export interface BundlerError extends Error {

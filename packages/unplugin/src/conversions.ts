@@ -5,7 +5,7 @@ import {
   createConverter,
   formatSummary,
   type ModelOptions,
-} from '@unplugin-onnx/build'
+} from '@unplugin-onnx/build/plugin'
 import type { LogLevel, Options } from './options/schema'
 import type { Reports } from './reports'
 import { createTerminal, type Terminal } from './terminal'

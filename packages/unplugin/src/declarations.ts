@@ -1,5 +1,5 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { typesFor } from '@unplugin-onnx/build'
+import { typesFor } from '@unplugin-onnx/build/plugin'
 import type { Manifest } from '@unplugin-onnx/runtime'
 import { runtimeId } from './module/ids'
 

@@ -1,4 +1,4 @@
-import { OnnxError } from '@unplugin-onnx/core'
+import { OnnxError } from '@unplugin-onnx/core/catalog'
 
 /** The plugin's own errors, each with what to do. Those of models and conversions come from core and build. */
 

@@ -14,7 +14,7 @@ export {
   wasmOperators,
   webgpuOperators,
   webnnOperators,
-} from '@unplugin-onnx/build'
+} from '@unplugin-onnx/build/plugin'
 export type { LogLevel, Options, Pattern } from './options/schema'
 
 /** Types the options in `onnx.config.ts`: `export default defineConfig({ … })`. */

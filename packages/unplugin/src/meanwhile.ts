@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { basename } from 'node:path'
-import { type Conversion, type ModelOptions, printable } from '@unplugin-onnx/build'
+import { type Conversion, type ModelOptions, printable } from '@unplugin-onnx/build/plugin'
 import { bundlerError } from './bundler-error'
 import type { Conversions } from './conversions'
 import type { Meanwhile } from './emit/bundler'

@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { isAbsolute } from 'node:path'
+import { isAbsolute, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Plugin as RollupPlugin } from 'rollup'
 import { createUnplugin, type UnpluginBuildContext, type UnpluginInstance } from 'unplugin'
@@ -15,7 +16,7 @@ import { createGlobs } from './options/unmatched'
 import { validateOptions } from './options/validate'
 import { createProject, type Project, type Shared } from './project'
 import { createReports } from './reports'
-import { isViteContext, viteBundlerOf, viteHooks } from './vite-hooks'
+import { isServing, isViteContext, noMap, viteBundlerOf, viteHooks } from './vite-hooks'
 
 export const name = 'unplugin-onnx'
 
@@ -95,10 +96,22 @@ export const unplugin: UnpluginInstance<Options | undefined, false> = createUnpl
         },
       },
       load: {
-        filter: { id: [/unplugin-onnx\/engine\/\w+$/, modelPattern] },
+        filter: {
+          id: [
+            /unplugin-onnx\/engine\/\w+$/,
+            modelPattern,
+            ...(framework === 'vite' ? [/[\\/]runtime\.js$/] : []),
+          ],
+        },
         async handler(id) {
+          const map = isServing(this) ? noMap : null
+          if (id.endsWith('.js')) {
+            // Builds read it themselves.
+            if (map === null || relative(runtimeFile, id) !== '') return undefined
+            return { code: await readFile(id, 'utf8'), map }
+          }
           const code = await project.load(id, bundlerOf(this), (file) => this.addWatchFile(file))
-          return code === undefined ? undefined : { code, map: null, moduleSideEffects: false }
+          return code === undefined ? undefined : { code, map, moduleSideEffects: false }
         },
       },
       rollup,

@@ -1,5 +1,5 @@
 import { isAbsolute, relative, resolve } from 'node:path'
-import { type Conversion, calibrationPath, type ModelOptions } from '@unplugin-onnx/build'
+import { type Conversion, calibrationPath, type ModelOptions } from '@unplugin-onnx/build/plugin'
 import { bundlerError } from './bundler-error'
 import { type Conversions, createConversions } from './conversions'
 import { writeDeclaration } from './declarations'

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { type Conversion, type ReportData, readReport, renderReport, reportJson } from '@unplugin-onnx/build'
+import {
+  type Conversion,
+  type ReportData,
+  readReport,
+  renderReport,
+  reportJson,
+} from '@unplugin-onnx/build/plugin'
 
 /** What all conversions of a build, or of a dev server's life, came to. */
 export interface Reports {

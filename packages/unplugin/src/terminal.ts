@@ -1,4 +1,4 @@
-import type { Logger, ProgressEvent } from '@unplugin-onnx/build'
+import type { Logger, ProgressEvent } from '@unplugin-onnx/build/plugin'
 import pc from 'picocolors'
 import type { LogLevel } from './options/schema'
 

@@ -18,6 +18,12 @@ interface ViteContext {
 export const isViteContext = (context: object): context is ViteContext =>
   'environment' in context && typeof context.environment === 'object'
 
+/** For modules that nobody wrote: Vite's dev server maps all others onto themselves, which takes longer than serving them. */
+export const noMap = { mappings: '' } as const
+
+export const isServing = (context: object): boolean =>
+  isViteContext(context) && context.environment.config.command === 'serve'
+
 export function viteBundlerOf(
   { environment }: ViteContext,
   context: EmittingContext,

@@ -1,5 +1,6 @@
 import type { ValueSignature } from '@unplugin-onnx/runtime'
-import { arrayOfNumbers, isFloat, isNumeric, type NumericType } from '../arrays'
+import { isFloat, isNumeric, type NumericType } from '../arrays'
+import { arrayOfNumbers } from '../numbers'
 import { printable } from '../printable'
 import type { FolderFile } from './folder'
 import type { ImageCalibration } from './options'

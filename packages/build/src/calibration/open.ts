@@ -1,5 +1,6 @@
 import { OnnxError } from '@unplugin-onnx/core'
-import { arrayOfNumbers, type Feeds, isNumeric, sizeOf } from '../arrays'
+import { type Feeds, isNumeric, sizeOf } from '../arrays'
+import { arrayOfNumbers } from '../numbers'
 import { printable } from '../printable'
 import type { Inspection } from '../tasks/task'
 import { arrayRows } from './array-rows'

@@ -1,7 +1,8 @@
 import type { OnnxError } from '@unplugin-onnx/core'
 import type { TensorType, ValueSignature } from '@unplugin-onnx/runtime'
-import { castArray, type DenseArray, isFloat, isNumeric } from '../arrays'
+import { type DenseArray, isFloat, isNumeric } from '../arrays'
 import { errors } from '../errors'
+import { castArray } from '../numbers'
 import { printable } from '../printable'
 
 /** What is wrong with calibration data, said with the names of the data and the model. */

@@ -1,5 +1,6 @@
 import type { ValueSignature } from '@unplugin-onnx/runtime'
-import { arrayOfNumbers, type DenseArray, type Feeds, isNumeric, sizeOf } from '../arrays'
+import { type DenseArray, type Feeds, isNumeric, sizeOf } from '../arrays'
+import { arrayOfNumbers } from '../numbers'
 import { printable } from '../printable'
 import type { Inspection } from '../tasks/task'
 import { type InputKind, kindOf } from './input-kind'

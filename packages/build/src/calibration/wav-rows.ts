@@ -1,5 +1,6 @@
 import type { ValueSignature } from '@unplugin-onnx/runtime'
-import { arrayOfNumbers, type Feeds, isFloat, isNumeric, type NumericType } from '../arrays'
+import { type Feeds, isFloat, isNumeric, type NumericType } from '../arrays'
+import { arrayOfNumbers } from '../numbers'
 import { printable } from '../printable'
 import type { FolderFile } from './folder'
 import { kindOf } from './input-kind'

@@ -8,7 +8,7 @@ import type { Effort } from '../options'
 import { WorkerDied, type WorkerPool } from '../pool'
 import type { ReportLayer } from '../report/data'
 import type { SessionOptions } from '../session-options'
-import { mixes, needsCalibration, sourceRecipe } from '../special-recipes'
+import { mixes, sourceRecipe } from '../special-recipes'
 import { type EngineName, type Target, variantsOf } from '../targets'
 import type {
   Attempt,
@@ -27,6 +27,7 @@ import type {
   Written,
 } from '../tasks/task'
 import type { Job } from './job'
+import { needsCalibration } from './needs-calibration'
 
 /** A target for one kind of device. */
 export type Place = Target & { readonly requires: readonly DeviceFeature[] }

@@ -1,6 +1,6 @@
 import { OnnxError } from '@unplugin-onnx/core'
 import { Agreement } from '../accuracy'
-import { type DenseArray, type Feeds, numbersOf, sizeOf } from '../arrays'
+import { type DenseArray, type Feeds, sizeOf } from '../arrays'
 import {
   type CalibrationData,
   type Overrides,
@@ -14,6 +14,7 @@ import { shapeAttempts, synthesizedSamples } from '../calibration/synthesize'
 import type { EngineSession } from '../engine'
 import type { EnginePackage } from '../engine-package'
 import { errors } from '../errors'
+import { numbersOf } from '../numbers'
 import { engineProblem } from './engine-problem'
 import { openSource } from './open-source'
 import { sameBits } from './same-bits'

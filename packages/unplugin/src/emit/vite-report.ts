@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { renderReport } from '@unplugin-onnx/build'
+import { renderReport } from '@unplugin-onnx/build/plugin'
 import type { ViteDevServer } from 'vite'
 import type { Reports } from '../reports'
 

@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path'
-import { type Conversion, filesOf } from '@unplugin-onnx/build'
+import { type Conversion, filesOf } from '@unplugin-onnx/build/plugin'
 import type { Variant } from '@unplugin-onnx/runtime'
 import { type Bundler, shortHash, type Taken } from '../emit/bundler'
 import { type EngineName, engineOfProvider } from './engines'

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
-import type { OnnxError } from '@unplugin-onnx/core'
+import type { OnnxError } from '@unplugin-onnx/core/catalog'
 import { configUnreadable, configWithoutDefault } from '../errors'
 import type { Options } from './schema'
 import { validateOptions } from './validate'

@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import type { ModelOptions } from '@unplugin-onnx/build'
+import type { ModelOptions } from '@unplugin-onnx/build/plugin'
 import picomatch from 'picomatch'
 import type { Bundler } from '../emit/bundler'
 import type { Options, Pattern } from './schema'

@@ -8,7 +8,7 @@ import {
   type ModelOptions,
   preferences,
   type WavCalibration,
-} from '@unplugin-onnx/build'
+} from '@unplugin-onnx/build/plugin'
 
 export type Pattern = string | RegExp
 export const devModes = ['convert', 'wait', 'source'] as const

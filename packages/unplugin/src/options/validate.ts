@@ -1,4 +1,4 @@
-import { nearest } from '@unplugin-onnx/core'
+import { nearest } from '@unplugin-onnx/core/catalog'
 import { optionUnknown, optionWrong } from '../errors'
 import { type Kind, type Options, optionsKind } from './schema'
 
