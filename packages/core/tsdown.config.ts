@@ -1,5 +1,4 @@
-import { rolldown } from 'rolldown'
-import { defineConfig, type Rolldown } from 'tsdown'
+import { defineConfig, Rolldown } from 'tsdown'
 
 /** A module that is run when core is built, and replaced by what it exports: who imports it loads nothing else with it. */
 const evaluated = (module: RegExp): Rolldown.Plugin => ({
@@ -7,7 +6,7 @@ const evaluated = (module: RegExp): Rolldown.Plugin => ({
   load: {
     filter: { id: module },
     async handler(id) {
-      const bundle = await rolldown({ input: id })
+      const bundle = await Rolldown.rolldown({ input: id })
       const { output } = await bundle.generate({ format: 'esm' })
       const exported: Record<string, unknown> = await import(
         `data:text/javascript,${encodeURIComponent(output[0].code)}`
