@@ -3,10 +3,12 @@ import { defineConfig } from 'tsdown'
 const common = { format: 'esm', target: 'es2022', fixedExtension: false, clean: false, hash: false } as const
 
 export default defineConfig([
+  // One build: what the plugin and the command line share would be written twice under one name by two.
   {
     ...common,
     entry: [
       'src/index.ts',
+      'src/cli.ts',
       ...['vite', 'rollup', 'rolldown', 'webpack', 'rspack', 'esbuild', 'farm'].map(
         (name) => `src/${name}.ts`,
       ),
@@ -14,7 +16,6 @@ export default defineConfig([
     platform: 'node',
     dts: { tsconfig: 'tsconfig.json' },
   },
-  { ...common, entry: ['src/cli.ts'], platform: 'node', dts: false },
   // The runtime is whole in one file: Rollup alone resolves no packages, and Vite's dev server would pre-bundle them.
   // Its types stay those of the package.
   {
