@@ -29,6 +29,15 @@ export {
   type Sizes,
 } from './compare'
 export { type Conversion, type Converter, type ConverterOptions, convert, createConverter } from './converter'
+export {
+  type DecisionChange,
+  type Diff,
+  type DiffedModel,
+  diffModels,
+  targetOf,
+  type VariantChange,
+} from './diff/diff'
+export { code, diffMarkdown, table } from './diff/markdown'
 export type { Evaluate, EvaluatedModel, Score } from './evaluation'
 export { ExternalFiles } from './external'
 export type { Logger, ProgressEvent } from './logger'

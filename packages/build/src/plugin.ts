@@ -15,6 +15,7 @@ export {
   type WavCalibration,
 } from './calibration/options'
 export { type Conversion, type Converter, type ConverterOptions, createConverter } from './converter'
+export { targetOf } from './diff/diff'
 export type { Evaluate, EvaluatedModel, Score } from './evaluation'
 export type { Logger, ProgressEvent } from './logger'
 export { cpu as cpuOperators } from './operators/cpu'
@@ -30,4 +31,4 @@ export { renderReport, reportJson } from './report/render'
 export { formatSummary } from './summary'
 export { defineTarget, type Target } from './targets'
 export { typesFor } from './types'
-export { filesOf } from './variant-files'
+export { filesOf, variantFiles } from './variant-files'

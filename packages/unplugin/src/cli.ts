@@ -12,6 +12,7 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['inspect', async () => (await import('./cli/inspect')).inspectCommand()],
   ['transform', async () => (await import('./cli/transform')).transformCommand()],
   ['compare', async () => (await import('./cli/compare')).compareCommand()],
+  ['diff', async () => (await import('./cli/diff')).diffCommand()],
   ['cache', async () => (await import('./cli/cache')).cacheCommand()],
 ])
 

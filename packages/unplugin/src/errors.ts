@@ -75,6 +75,41 @@ export const modelUnreadable = (file: string, cause: unknown) =>
     cause,
   })
 
+export const manifestUnreadable = (file: string, cause?: unknown) =>
+  new OnnxError({
+    code: 'ONNX_MANIFEST_UNREADABLE',
+    message: `${file} is no manifest, and no report of conversions`,
+    cure: 'Name a manifest.json that `unplugin-onnx convert` wrote, or the JSON beside a report.',
+    ...(cause !== undefined && { cause }),
+  })
+
+export const diffSideEmpty = (folder: string) =>
+  new OnnxError({
+    code: 'ONNX_MANIFEST_UNREADABLE',
+    message: `There is no manifest.json in ${folder}`,
+    cure: 'Name a folder that `unplugin-onnx convert` wrote to.',
+  })
+
+export const diffSideUnknown = (name: string) =>
+  new OnnxError({
+    code: 'ONNX_DIFF_SIDE_UNKNOWN',
+    message: `${JSON.stringify(name)} is no file, no folder, and no revision of a git repository here`,
+    cure: 'Name a manifest.json, a folder with them, or a revision; a shallow clone lacks all but the newest (git fetch --depth=1 origin NAME).',
+  })
+
+export const gitFailed = (command: string, cause: unknown) =>
+  new OnnxError({
+    code: 'ONNX_GIT_FAILED',
+    message: `git ${command} failed: ${stderrOf(cause)}`,
+    cure: 'Run it in a git repository, with git installed; or name folders that `unplugin-onnx convert` wrote to.',
+    cause,
+  })
+
+const stderrOf = (cause: unknown): string => {
+  const text = cause instanceof Error && 'stderr' in cause ? String(cause.stderr) : ''
+  return text.trim().split('\n')[0] || (cause instanceof Error ? cause.message : String(cause))
+}
+
 function shown(value: unknown): string {
   if (typeof value === 'function') return 'a function'
   return value instanceof RegExp ? String(value) : (JSON.stringify(value) ?? String(value))

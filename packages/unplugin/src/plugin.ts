@@ -16,6 +16,7 @@ import { createGlobs } from './options/unmatched'
 import { validateOptions } from './options/validate'
 import { createProject, type Project, type Shared } from './project'
 import { createReports } from './reports'
+import { createBuiltModels } from './size-budgets/built'
 import { isServing, isViteContext, noMap, viteBundlerOf, viteHooks } from './vite-hooks'
 
 export const name = 'unplugin-onnx'
@@ -64,6 +65,7 @@ export const unplugin: UnpluginInstance<Options | undefined, false> = createUnpl
         if (error === undefined) await project.checkGlobs()
         await project.report()
         if (!this.meta.watchMode) await project.close()
+        if (error === undefined) await project.checkSizes()
       },
       closeWatcher: () => project.close(),
     }
@@ -71,6 +73,7 @@ export const unplugin: UnpluginInstance<Options | undefined, false> = createUnpl
       open(compiler.context)
       addAssetRule(compiler)
       keepEngineScripts(compiler, name)
+      checkWithCompiler(compiler, () => project)
       closeWithCompiler(compiler, () => project)
     }
 
@@ -142,7 +145,11 @@ const sharedByOptions = new WeakMap<object, Map<string, Shared>>()
 function sharedBy(inline: object, root: string): Shared {
   const byRoot = sharedByOptions.get(inline) ?? new Map<string, Shared>()
   sharedByOptions.set(inline, byRoot)
-  const shared = byRoot.get(root) ?? { reports: createReports(), globs: createGlobs() }
+  const shared = byRoot.get(root) ?? {
+    reports: createReports(),
+    globs: createGlobs(),
+    built: createBuiltModels(),
+  }
   byRoot.set(root, shared)
   return shared
 }
@@ -156,6 +163,18 @@ function resolveModel(id: string, importer: string | undefined): string | undefi
   } catch {
     return undefined
   }
+}
+
+/** Before files are emitted: a build that fails leaves none. */
+function checkWithCompiler(compiler: Compiler, project: () => Project): void {
+  compiler.hooks.thisCompilation.tap(name, (compilation) => {
+    compilation.hooks.afterSeal.tapPromise(name, async () => {
+      if (compilation.errors.length > 0) return
+      await project()
+        .checkSizes()
+        .catch((error) => compilation.errors.push(error))
+    })
+  })
 }
 
 function closeWithCompiler(compiler: Compiler, project: () => Project): void {

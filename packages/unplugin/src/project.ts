@@ -14,6 +14,7 @@ import { includesModel, modelOptions } from './options/model-options'
 import type { Options } from './options/schema'
 import type { Globs } from './options/unmatched'
 import type { Reports } from './reports'
+import type { BuiltModels } from './size-budgets/built'
 
 /** A project that a plugin works for: its options, its conversions, and the modules that they give. */
 export interface Project {
@@ -31,6 +32,11 @@ export interface Project {
   readonly summarize: Conversions['summarize']
   /** Warns of globs under `models` that fit no model, each once. To be called when a build has loaded all there is. */
   checkGlobs(): Promise<void>
+  /**
+   * Holds what was built against `budgets`. To be called when a build has loaded all there is.
+   * @throws BundlerError ONNX_SIZE_BUDGET_EXCEEDED with a table of all
+   */
+  checkSizes(): Promise<void>
   /** Writes the report, where the options ask for one. */
   report(): Promise<void>
   readonly close: Conversions['close']
@@ -40,9 +46,10 @@ export interface Project {
 export interface Shared {
   readonly reports: Reports
   readonly globs: Globs
+  readonly built: BuiltModels
 }
 
-export function createProject(root: string, inline: Options, { reports, globs }: Shared): Project {
+export function createProject(root: string, inline: Options, { reports, globs, built }: Shared): Project {
   const readOptions = createOptionsReader(root, inline)
   const conversions = createConversions(root, reports)
   const sources = createSources(conversions)
@@ -103,6 +110,7 @@ export function createProject(root: string, inline: Options, { reports, globs }:
     if (evaluate !== undefined) watch(resolve(root, evaluate))
     const conversion = await conversionFor(file, model, options, bundler, watched)
     for (const dependency of conversion.dependencies) watch(dependency)
+    built.add({ file, manifest: conversion.manifest })
     if (options.dts ?? true) await writeDeclaration(file, conversion.manifest)
     return assetModule(file, relative(root, file), conversion, bundler)
   }
@@ -144,6 +152,15 @@ export function createProject(root: string, inline: Options, { reports, globs }:
         },
         () => {},
       ),
+    async checkSizes() {
+      const { budgets, ...options } = await readOptions().catch((): Options => ({}))
+      if (budgets === undefined) return
+      const { checkSizes, sizesExceeded } = await import('./size-budgets/check')
+      const { checks, unused } = checkSizes(built.all(), budgets, root)
+      for (const text of unused) conversions.warn(text, options)
+      const exceeded = sizesExceeded(checks)
+      if (exceeded !== undefined) throw bundlerError(exceeded)
+    },
     report: () =>
       readOptions().then(
         ({ report = false }) => conversions.report(report),

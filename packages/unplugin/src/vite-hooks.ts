@@ -123,7 +123,9 @@ export function viteHooks({ open, project, reports, cacheDir, forget, again }: V
       // The page of a worker is still being loaded, and a dev server never has loaded all.
       if (error !== undefined || !isViteContext(this)) return
       const { command, isWorker } = this.environment.config
-      if (command === 'build' && !isWorker) await project().checkGlobs()
+      if (command !== 'build' || isWorker) return
+      await project().checkGlobs()
+      await project().checkSizes()
     },
     renderChunk(code, chunk, { format }) {
       const rendered = renderFileUrls(code, chunk.fileName, format, (reference) =>

@@ -1,5 +1,6 @@
 import { nearest } from '@unplugin-onnx/core'
 import { InvalidArgumentError } from 'commander'
+import { bytesOf, sizeForms } from '../options/sizes'
 
 /** `a,b` as a list. */
 export const list = (text: string): string[] =>
@@ -76,14 +77,9 @@ export function duration(text: string): number {
   return Number(number) * (seconds[unit] ?? 0) * 1000
 }
 
-const powers = ['b', 'k', 'm', 'g', 't']
-
 /** `500MB`, `1.5GB`, `200kB`, `1GiB`, or a plain number: bytes. */
 export function size(text: string): number {
-  const [, number, prefix = '', binary] = /^(\d+(?:\.\d+)?)\s*(?:([kmgt])(i)?)?b?$/i.exec(text.trim()) ?? []
-  if (number === undefined)
-    throw new InvalidArgumentError('It is a number of bytes, or one with a unit: 500MB, 1.5GB or 1GiB.')
-  return Math.round(
-    Number(number) * (binary ? 1024 : 1000) ** Math.max(0, powers.indexOf(prefix.toLowerCase())),
-  )
+  const bytes = bytesOf(text)
+  if (bytes === undefined) throw new InvalidArgumentError(`It is ${sizeForms}.`)
+  return bytes
 }

@@ -7,12 +7,13 @@ import {
   printable,
   targets,
 } from '@unplugin-onnx/build'
+import type { OnnxError } from '@unplugin-onnx/core'
 import { Command } from 'commander'
 import { createOptionsReader } from '../options/config-file'
 import { modelOptions } from '../options/model-options'
-import type { Options } from '../options/schema'
+import type { Options, SizeBudgets } from '../options/schema'
 import { createGlobs } from '../options/unmatched'
-import { createTerminal } from '../terminal'
+import { createTerminal, type Terminal } from '../terminal'
 import { accuracy, collect, maxDrop } from './arguments'
 import { accuracyOf, type BudgetFlags } from './budget'
 import { cacheFolder } from './cache'
@@ -119,12 +120,35 @@ async function convert(named: readonly string[], flags: Flags): Promise<void> {
     const conversions = done.map(({ conversion }) => conversion)
     process.stdout.write(`${formatSummary(conversions, { color })}\n`)
   }
+  const sizes = await sizesOf(models, outcomes, options.budgets, root, terminal)
   const codes = outcomes.map((outcome): ExitCode => {
     if ('error' in outcome) return report(outcome.error, false)
     return outcome.written.missed === true ? exitCodes.budgetMissed : exitCodes.done
   })
+  if (sizes !== undefined) codes.push(report(sizes, false))
   const [worst] = codes.filter((code) => code !== exitCodes.done).sort()
   if (worst !== undefined) process.exitCode = worst
+}
+
+/** What exceeds the size budgets of the configuration. */
+async function sizesOf(
+  models: readonly string[],
+  outcomes: readonly Outcome[],
+  budgets: SizeBudgets | undefined,
+  root: string,
+  terminal: Terminal,
+): Promise<OnnxError | undefined> {
+  if (budgets === undefined) return undefined
+  const { checkSizes, sizesExceeded } = await import('../size-budgets/check')
+  const built = outcomes.flatMap((outcome, index) =>
+    'written' in outcome
+      ? [{ file: resolve(root, models[index] ?? ''), manifest: outcome.written.manifest }]
+      : [],
+  )
+  const { checks, unused } = checkSizes(built, budgets, root)
+  // Of a model alone, the budgets of the others are no mistake.
+  if (models.length > 1) for (const text of unused) terminal.warn(text)
+  return sizesExceeded(checks)
 }
 
 function askedFor(model: string, root: string, options: Options, flags: Flags): ModelOptions {

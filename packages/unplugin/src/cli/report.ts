@@ -9,7 +9,10 @@ const usageCodes: ReadonlySet<string> = new Set([
   'ONNX_UNKNOWN_PASS',
   'ONNX_UNKNOWN_OPTION',
   'ONNX_INVALID_OPTION',
+  'ONNX_DIFF_SIDE_UNKNOWN',
 ])
+
+const budgetCodes: ReadonlySet<string> = new Set(['ONNX_BUDGET_MISSED', 'ONNX_SIZE_BUDGET_EXCEEDED'])
 
 /**
  * Prints an error, as one JSON object on stdout if wanted, else as text on stderr.
@@ -19,7 +22,7 @@ export function report(error: unknown, json: boolean): ExitCode {
   if (json) print(errorJson(error))
   else process.stderr.write(errorText(error))
   if (!(error instanceof OnnxError)) return exitCodes.failed
-  if (error.code === 'ONNX_BUDGET_MISSED') return exitCodes.budgetMissed
+  if (budgetCodes.has(error.code)) return exitCodes.budgetMissed
   return usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed
 }
 

@@ -119,5 +119,10 @@ export const esbuildSetup =
       await project.report()
       // A rebuild starts a converter again if it needs one.
       await project.close()
+      if (errors.length > 0) return undefined
+      return project.checkSizes().then(
+        () => undefined,
+        (detail: Error) => ({ errors: [{ text: detail.message, detail }] }),
+      )
     })
   }

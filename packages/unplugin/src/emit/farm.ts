@@ -79,6 +79,7 @@ export function farmHooks({ runtimeFile, open }: FarmParts): Partial<JsPlugin> {
       async executor() {
         await project.checkGlobs()
         await settle()
+        await project.checkSizes()
       },
     },
     updateFinished: { executor: settle },

@@ -54,10 +54,10 @@ export function viteMeanwhile(environment: DevEnvironment, { server }: DevServer
     failed(file, error) {
       // Whoever asks again is told the same.
       forget(file)
-      environment.logger.error(`${error.message}\n  File: ${error.id}`, { error, timestamp: true })
+      environment.logger.error(`${error.message}\n  File: ${file}`, { error, timestamp: true })
       server.environments.client?.hot.send({
         type: 'error',
-        err: { message: error.message, stack: '', id: error.id, plugin: 'unplugin-onnx' },
+        err: { message: error.message, stack: '', id: file, plugin: 'unplugin-onnx' },
       })
     },
   }

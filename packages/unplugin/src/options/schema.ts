@@ -9,10 +9,15 @@ import {
   preferences,
   type WavCalibration,
 } from '@unplugin-onnx/build/plugin'
+import { bytesOf, sizeForms } from './sizes'
 
 export type Pattern = string | RegExp
 export const devModes = ['convert', 'wait', 'source'] as const
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info'
+
+/** Bytes, or with a unit: `'3 MB'`, `'500 kB'`, `'1 GiB'`. */
+export type Size = number | string
+export type SizeBudgets = Readonly<Record<string, Size | Readonly<Record<string, Size>>>>
 
 /** What the plugin takes, inline in the bundler's configuration or in `onnx.config.ts`. */
 export interface Options
@@ -28,6 +33,12 @@ export interface Options
   readonly models?: Readonly<Record<string, ModelOptions>>
   /** `dir`: where conversions are kept. Default: `node_modules/.cache/unplugin-onnx` in the project's root. */
   readonly cache?: { readonly dir?: string }
+  /**
+   * How large variants may be, by the glob of their models: in all targets, or by target. `total`: all that a build emits,
+   * a file that several targets share once. What is larger fails the build.
+   * `{ '*.onnx': { wasm: '3 MB' }, total: '8 MB' }`
+   */
+  readonly budgets?: SizeBudgets
   /** Write `det.d.onnx.ts` beside each model, which types its inputs and outputs. Default: true. */
   readonly dts?: boolean
   /**
@@ -66,7 +77,7 @@ export interface Kind {
   readonly accepts: (value: unknown) => boolean
   /** An object's own keys. */
   readonly keys?: Readonly<Record<string, Kind>>
-  /** The kind of every value of an object with free keys. */
+  /** The kind of every value of an object with free keys: of those that `keys` doesn't name. */
   readonly values?: Kind
 }
 
@@ -92,6 +103,13 @@ const strings: Kind = {
 const targets: Kind = {
   expected: 'an array of names, or of what defineTarget gives',
   accepts: (value) => Array.isArray(value) && value.every((each) => isString(each) || isObject(each)),
+}
+const isBytes = (value: unknown) => bytesOf(value) !== undefined
+const byteSize: Kind = { expected: sizeForms, accepts: isBytes }
+const sizeBudget: Kind = {
+  expected: `${sizeForms}, or an object of those by target`,
+  accepts: (value) => isBytes(value) || isObject(value),
+  values: byteSize,
 }
 const patterns: Kind = {
   expected: 'a glob, a regular expression or an array of them',
@@ -187,6 +205,12 @@ export const optionsKind = object({
   shards,
   models: { expected: 'an object of options by glob', accepts: isObject, values: model },
   cache: object({ dir: string }),
+  budgets: {
+    expected: 'an object of sizes by glob',
+    accepts: isObject,
+    keys: { total: byteSize },
+    values: sizeBudget,
+  },
   dts: boolean,
   report: {
     expected: "true, false, or a path that ends in '.html'",

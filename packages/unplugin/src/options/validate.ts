@@ -19,9 +19,9 @@ function check(value: unknown, kind: Kind, where: string, path: string): void {
   const { keys, values } = kind
   for (const [key, inner] of Object.entries(value)) {
     const innerPath = path === '' ? key : `${path}.${key}`
-    if (values) check(inner, values, where, `${path}['${key}']`)
+    const innerKind = keys && Object.hasOwn(keys, key) ? keys[key] : undefined
+    if (values && !innerKind) check(inner, values, where, `${path}['${key}']`)
     else if (keys) {
-      const innerKind = keys[key]
       if (!innerKind)
         throw optionUnknown(where, innerPath, nearest(key, Object.keys(keys)), Object.keys(keys))
       check(inner, innerKind, where, innerPath)
