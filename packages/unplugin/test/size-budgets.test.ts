@@ -82,7 +82,7 @@ describe('sizes', () => {
     expect(validateOptions({ budgets }, 'onnx()')).toEqual({ budgets })
     expect(() => validateOptions({ budgets: { total: {} } }, 'onnx()')).toThrow(/budgets\.total/)
     expect(() => validateOptions({ budgets: { '*.onnx': { wasm: '3 XB' } } }, 'onnx()')).toThrow(
-      /"budgets\['\*\.onnx'\]\['wasm'\]" of onnx\(\) must be a number of bytes, or one with a unit/,
+      /"budgets\['\*\.onnx'\]\['wasm'\]" of onnx\(\) must be a number of bytes, or one with a unit, such as '500MB'/,
     )
   })
 })

@@ -1,7 +1,7 @@
 const powers = ['b', 'k', 'm', 'g', 't']
 
 /** What a size may look like, for messages. */
-export const sizeForms = "a number of bytes, or one with a unit: '500 kB', '1.5 MB' or '1 GiB'"
+export const sizeForms = "a number of bytes, or one with a unit, such as '500MB', '1.5 GB' or '1 GiB'"
 
 /**
  * `500MB`, `1.5 GB`, `200 kB`, `1GiB`, or a plain number: bytes.
