@@ -24,6 +24,7 @@ const arrows: Record<string, readonly string[]> = {
     'onnxruntime-common (types)',
     'node:*',
     'workerpool',
+    'modern-tar',
     'proper-lockfile',
     'fflate',
     'jiti',

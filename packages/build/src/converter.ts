@@ -2,6 +2,9 @@ import { basename } from 'node:path'
 import { OnnxError } from '@unplugin-onnx/core/catalog'
 import type { Manifest } from '@unplugin-onnx/runtime'
 import { Cache, defaultCacheDir, type Entry } from './cache'
+import { fetchEntry } from './cache-remote/fetch-entry'
+import { noTransfers, RemoteCache, type Transfers } from './cache-remote/remote-cache'
+import { type RemoteOptions, remoteSettings } from './cache-remote/settings'
 import { hashCalibration } from './calibration/data'
 import { type EnginePackage, findEngine } from './engine-package'
 import { errors } from './errors'
@@ -23,6 +26,8 @@ export interface ConverterOptions {
   readonly root: string
   /** Default: `node_modules/.cache/unplugin-onnx` in the root. */
   readonly cacheDir?: string
+  /** A server that conversions are taken from, and put on, as the options say. Default: none. */
+  readonly remote?: RemoteOptions
   /** Worker processes at most. Default: one for each core, at most 2. */
   readonly concurrency?: number
   /** Milliseconds that one step of one candidate may take; then the candidate is dropped. Default: 5 minutes. */
@@ -38,6 +43,8 @@ export interface Conversion {
   readonly key: string
   /** Whether nothing had to be converted. */
   readonly cached: boolean
+  /** Whether the remote cache had it. */
+  readonly fetched?: true
   /** Absolute paths of model, external data and calibration: a change of one of them wants a new conversion. */
   readonly dependencies: readonly string[]
   readonly seconds: number
@@ -61,8 +68,14 @@ export interface Converter {
    * @throws OnnxError, ONNX_MODEL_TOO_LARGE where model and external data together don't fit one file
    */
   source(file: string, options?: ModelOptions): Promise<Conversion>
-  /** Ends all worker processes. Conversions at work fail with ONNX_CONVERTER_CLOSED. */
-  close(): Promise<void>
+  /** What went over the wire to the remote cache and from there, so far. */
+  transfers(): Transfers
+  /**
+   * Ends all worker processes, and uploads to the remote cache, as soon as they're done or their time is up. Conversions at
+   * work fail with ONNX_CONVERTER_CLOSED.
+   * @param now breaks off uploads as well
+   */
+  close(now?: boolean): Promise<void>
 }
 
 /** Files that are hashed at a time, and models that are converted at a time. */
@@ -73,12 +86,13 @@ const maxReads = 3
 export function createConverter(options: ConverterOptions): Converter {
   const { root, logger = silentLogger } = options
   const cache = new Cache(options.cacheDir ?? defaultCacheDir(root), logger)
+  const remote = remoteOf(options.remote, logger)
   const pool = new WorkerPool({ size: options.concurrency, timeout: options.timeout })
   const hashing = limiter(atATime.files)
   const converting = limiter(atATime.models)
   const inspections = new Flights<Inspection>({ keep: true })
   const engines = new Flights<EnginePackage>({ keep: true })
-  const conversions = new Flights<Entry>({ keep: false })
+  const conversions = new Flights<Found>({ keep: false })
 
   const inspect = (path: string, name: string, sha256: string, report: Report): Promise<Inspection> =>
     inspections.join(sha256, () => {
@@ -155,27 +169,35 @@ export function createConverter(options: ConverterOptions): Converter {
     return put
   }
 
-  async function entryOf(
-    asked: Request,
-    report: Report,
-  ): Promise<{ entry: Entry; key: string; cached: boolean }> {
+  async function fetch(key: string, asked: Request, report: Report): Promise<Entry | undefined> {
+    if (remote === undefined) return undefined
+    report('fetch')
+    const found = await fetchEntry(remote, cache, key, asked)
+    return typeof found === 'string' ? undefined : found
+  }
+
+  async function entryOf(asked: Request, report: Report): Promise<Omit<Made, 'files'>> {
     const key = keyOf(asked)
     const there = await cache.read(key)
-    if (there) return { entry: there, key, cached: true }
     let cached = true
-    const entry = await conversions.join(key, () =>
-      cache.exclusively(
-        key,
-        () => report('wait'),
-        async () => {
-          const others = await cache.read(key)
-          if (others) return others
-          cached = false
-          return converting(() => make(asked, key, report))
-        },
-      ),
-    )
-    return { entry, key, cached }
+    const found: Found = there
+      ? { entry: there }
+      : await conversions.join(key, () =>
+          cache.exclusively(
+            key,
+            () => report('wait'),
+            async () => {
+              const others = await cache.read(key)
+              if (others) return { entry: others }
+              const fetched = await fetch(key, asked, report)
+              if (fetched) return { entry: fetched, fetched: true }
+              cached = false
+              return { entry: await converting(() => make(asked, key, report)) }
+            },
+          ),
+        )
+    remote?.offer(key, found.entry.dir, found.entry.manifest)
+    return { ...found, key, cached }
   }
 
   return {
@@ -224,16 +246,21 @@ export function createConverter(options: ConverterOptions): Converter {
         throw failureOf(cause, name)
       }
     },
-    async close() {
-      await pool.close()
+    transfers: () => remote?.transfers ?? noTransfers,
+    async close(now) {
+      await Promise.all([pool.close(), remote?.close(now)])
       if (put !== undefined) await put.then((folder) => cache.discard(folder))
     },
   }
 }
 
-interface Made {
-  readonly files: readonly HashedFile[]
+interface Found {
   readonly entry: Entry
+  readonly fetched?: true
+}
+
+interface Made extends Found {
+  readonly files: readonly HashedFile[]
   readonly key: string
   readonly cached: boolean
 }
@@ -241,23 +268,39 @@ interface Made {
 function conversionOf(
   name: string,
   { strict }: NormalizedOptions,
-  { files, entry, key, cached }: Made,
+  { files, entry, key, cached, fetched }: Made,
   start: number,
 ): Conversion {
   const [missed] = entry.manifest.missed ?? []
   if (strict && missed) throw errors.budgetMissed(name, missed.target, missed.tried)
   const { dir } = entry
   const manifest = { ...entry.manifest, source: { ...entry.manifest.source, file: name } }
-  const seconds = (performance.now() - start) / 1000
-  return { manifest, dir, key, cached, dependencies: files.map((each) => each.path), seconds }
+  return {
+    manifest,
+    dir,
+    key,
+    cached,
+    ...(fetched && { fetched }),
+    dependencies: files.map((each) => each.path),
+    seconds: (performance.now() - start) / 1000,
+  }
+}
+
+function remoteOf(options: RemoteOptions | undefined, logger: Logger): RemoteCache | undefined {
+  if (options === undefined) return undefined
+  const { settings, note, warnings } = remoteSettings(options)
+  if (note !== undefined) logger.info(note)
+  for (const warning of warnings) logger.warn(warning)
+  return settings && new RemoteCache(settings, logger)
 }
 
 /** Converts one model and ends its worker processes again. */
 export async function convert(file: string, options: ModelOptions & ConverterOptions): Promise<Conversion> {
-  const { root, cacheDir, concurrency, timeout, logger, onProgress, ...model } = options
+  const { root, cacheDir, remote, concurrency, timeout, logger, onProgress, ...model } = options
   const converter = createConverter({
     root,
     ...(cacheDir !== undefined && { cacheDir }),
+    ...(remote !== undefined && { remote }),
     ...(concurrency !== undefined && { concurrency }),
     ...(timeout !== undefined && { timeout }),
     ...(logger !== undefined && { logger }),

@@ -182,6 +182,10 @@ export const errors = {
   invalidOption: (model: string, option: string, message: string, cure: string) =>
     error('ONNX_OPTION_INVALID', model, `${printable(option)} ${message}`, cure),
 
+  /** Shows no value: most of these are secrets, or hold one. */
+  remoteInvalid: (option: string, message: string, cure: string) =>
+    new OnnxError({ code: 'ONNX_OPTION_INVALID', message: `cache.remote.${option} ${message}`, cure }),
+
   workerFailed: (model: string, reason: string) =>
     error(
       'ONNX_WORKER_FAILED',

@@ -11,6 +11,7 @@ export interface ProgressEvent {
   readonly stage:
     | 'hash'
     | 'inspect'
+    | 'fetch'
     | 'run source'
     | 'convert'
     | 'verify'
@@ -35,6 +36,7 @@ export interface ProgressEvent {
 const verbs: Readonly<Record<ProgressEvent['stage'], string>> = {
   hash: 'hashing',
   inspect: 'reading',
+  fetch: 'asking the remote cache for it',
   'run source': 'running the source',
   convert: 'converting',
   verify: 'verifying',

@@ -3,6 +3,7 @@
  * runs them are loaded with the first that wasn't.
  */
 
+export type { RemoteOptions } from './cache-remote/settings'
 export { readNpz } from './calibration/npz'
 export {
   type CalibrationOptions,

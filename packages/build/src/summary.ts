@@ -32,13 +32,15 @@ export function formatSummary(
     .join('\n')
 }
 
-function headOf({ manifest, cached, seconds }: Conversion, colors: Colors): string {
+function headOf({ manifest, cached, fetched, seconds }: Conversion, colors: Colors): string {
   const { source, verifiedOn, warnings } = manifest
   const samples = `${verifiedOn.samples} ${verifiedOn.source} ${verifiedOn.samples === 1 ? 'sample' : 'samples'}`
   const facts = [
     `${size(source.bytes)}, brotli ${size(source.brotliBytes)}`,
     verifiedOn.samples === 0 ? 'not verified' : `verified on ${samples}`,
-    cached ? `from the cache in ${time(seconds)}` : `converted in ${time(seconds)}`,
+    cached
+      ? `from the ${fetched ? 'remote cache' : 'cache'} in ${time(seconds)}`
+      : `converted in ${time(seconds)}`,
   ]
   const head = `${colors.bold(printable(source.file))} ${colors.dim(facts.join(' · '))}`
   return [head, ...warnings.map((warning) => colors.yellow(`  ! ${printable(warning)}`))].join('\n')

@@ -1,4 +1,4 @@
-import { relative, resolve } from 'node:path'
+import { relative } from 'node:path'
 import {
   type Conversion,
   type Converter,
@@ -6,6 +6,7 @@ import {
   formatSummary,
   type ModelOptions,
 } from '@unplugin-onnx/build/plugin'
+import { converterOptions } from './options/converter-options'
 import type { LogLevel, Options } from './options/schema'
 import type { Reports } from './reports'
 import { createTerminal, type Terminal } from './terminal'
@@ -38,8 +39,8 @@ export interface Conversions {
 }
 
 export function createConversions(root: string, reports: Reports): Conversions {
-  /** By cache folder: a changed configuration file may name another one. */
-  const converters = new Map<string | undefined, Converter>()
+  /** By their options: a changed configuration file may name another cache. */
+  const converters = new Map<string, Converter>()
   const unreported = new Map<string, Conversion>()
   let level: LogLevel = 'info'
   let note: ((text: string) => void) | undefined
@@ -54,16 +55,18 @@ export function createConversions(root: string, reports: Reports): Conversions {
   let running = 0
   let closing = false
 
-  const converterFor = (dir: string | undefined): Converter => {
+  const converterFor = ({ cache }: Options): Converter => {
+    const kept = converterOptions(root, cache)
+    const id = JSON.stringify(kept)
     const converter =
-      converters.get(dir) ??
+      converters.get(id) ??
       createConverter({
         root,
-        ...(dir !== undefined && { cacheDir: resolve(root, dir) }),
+        ...kept,
         logger: { info: (text) => terminal.info(text), warn: (text) => terminal.warn(text) },
         onProgress: (event) => terminal.progress(event),
       })
-    converters.set(dir, converter)
+    converters.set(id, converter)
     return converter
   }
   const keep = (conversion: Conversion): Conversion => {
@@ -71,11 +74,11 @@ export function createConversions(root: string, reports: Reports): Conversions {
     reports.add(conversion)
     return conversion
   }
-  const closeAll = async () => {
+  const closeAll = async (now: boolean) => {
     closing = false
     const open = [...converters.values()]
     converters.clear()
-    await Promise.all(open.map((converter) => converter.close()))
+    await Promise.all(open.map((converter) => converter.close(now)))
   }
 
   return {
@@ -84,22 +87,22 @@ export function createConversions(root: string, reports: Reports): Conversions {
       note = by
       running++
       try {
-        const conversion = await converterFor(options.cache?.dir).convert(file, model)
+        const conversion = await converterFor(options).convert(file, model)
         return keep(conversion)
       } finally {
         running--
         if (running === 0) {
           terminal.settle()
-          if (closing) await closeAll()
+          if (closing) await closeAll(false)
         }
       }
     },
     async find(file, model, options) {
       speakAt(options)
-      const found = await converterFor(options.cache?.dir).find(file, model)
+      const found = await converterFor(options).find(file, model)
       return found && keep(found)
     },
-    source: (file, model, options) => converterFor(options.cache?.dir).source(file, model),
+    source: (file, model, options) => converterFor(options).source(file, model),
     hint(text, options) {
       if (hinted.has(text)) return
       hinted.add(text)
@@ -129,7 +132,7 @@ export function createConversions(root: string, reports: Reports): Conversions {
     async close(now = false) {
       // Another environment's build may still be converting: the last one closes.
       if (running > 0 && !now) closing = true
-      else await closeAll()
+      else await closeAll(now)
     },
   }
 }

@@ -14,10 +14,16 @@ export const optionUnknown = (
     cure: nearest === undefined ? `It takes ${known.join(', ')}.` : `Did you mean "${nearest}"?`,
   })
 
-export const optionWrong = (where: string, path: string, expected: string, value: unknown) =>
+/** @param got what may be shown of it */
+export const optionWrong = (
+  where: string,
+  path: string,
+  expected: string,
+  got: { readonly value: unknown } | undefined,
+) =>
   new OnnxError({
     code: 'ONNX_OPTION_INVALID',
-    message: `${path === '' ? `The options of ${where}` : `The option "${path}" of ${where}`} must be ${expected}, but got ${shown(value)}`,
+    message: `${path === '' ? `The options of ${where}` : `The option "${path}" of ${where}`} must be ${expected}, but got ${got === undefined ? 'something else' : shown(got.value)}`,
     cure: 'Correct it in the configuration.',
   })
 

@@ -85,6 +85,7 @@ export function createTerminal(
     if (
       stage === 'hash' ||
       stage === 'inspect' ||
+      stage === 'fetch' ||
       stage === 'done' ||
       begun.has(`${model} ${stage === 'wait'}`)
     ) {

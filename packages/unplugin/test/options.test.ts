@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createOptionsReader } from '../src/options/config-file'
+import { createOptionsReader, mergeOptions } from '../src/options/config-file'
+import { converterOptions, remoteVariables } from '../src/options/converter-options'
 import { includesModel, modelOptions } from '../src/options/model-options'
 import { validateOptions } from '../src/options/validate'
 
@@ -25,7 +26,7 @@ describe('validation', () => {
         '**/cls.onnx': { calibration: { images: './calib', size: [192, 48], mean: 0.5, std: [1, 1, 1] } },
         '**/vad.onnx': { calibration: { wav: './speech', window: 512, state: { stateN: 'state' } } },
       },
-      cache: { dir: '.cache' },
+      cache: { dir: '.cache', remote: { url: 'https://cache.example.com', teamSlug: 'web', timeout: 500 } },
       dts: false,
       onnxruntime: { cdn: 'https://cdn.jsdelivr.net/npm' },
       include: ['**/*.onnx', /models/],
@@ -236,5 +237,66 @@ describe('the configuration file', () => {
   it('may be CommonJS', async () => {
     writeFileSync(join(root, 'onnx.config.js'), "module.exports = { targets: ['wasm'] }\n")
     expect(await createOptionsReader(root, {})()).toEqual({ targets: ['wasm'] })
+  })
+})
+
+describe('the remote cache', () => {
+  const url = 'https://cache.example.com'
+
+  it('is none without an address', () => {
+    expect(converterOptions('/app', { dir: 'kept' }, {})).toEqual({ cacheDir: resolve('/app/kept') })
+    expect(converterOptions('/app', undefined, { [remoteVariables.token]: 'secret' })).toEqual({})
+    expect(converterOptions('/app', undefined, { [remoteVariables.url]: '' })).toEqual({})
+  })
+
+  it('takes from the environment what is not given, and is read-only unless that is false', () => {
+    const environment = {
+      [remoteVariables.url]: url,
+      [remoteVariables.token]: 'a token',
+      [remoteVariables.signatureKey]: 'a key',
+      [remoteVariables.teamSlug]: '',
+      [remoteVariables.readOnly]: 'false',
+    }
+    const all = { url, token: 'a token', signatureKey: 'a key', readOnly: false }
+    expect(converterOptions('/app', {}, environment)).toEqual({ remote: all })
+    const remote = { token: 'mine', readOnly: true, timeout: 1 }
+    expect(converterOptions('/app', { remote }, environment).remote).toEqual({ ...all, ...remote })
+    for (const readOnly of ['true', '', 'yes'])
+      expect(
+        converterOptions('/app', {}, { ...environment, [remoteVariables.readOnly]: readOnly }).remote,
+      ).toMatchObject({ readOnly: true })
+  })
+
+  it('shows no secret when its options are wrong', () => {
+    const secret = 'no-log-may-hold'
+    for (const cache of [
+      { remote: { token: [secret] } },
+      { remote: { signatureKey: { secret } } },
+      { remote: { url: { secret } } },
+      { remote: `https://me:${secret}@cache.example.com` },
+      [{ remote: { token: secret } }],
+    ]) {
+      const { code, message, cure, stack } = failure({ cache })
+      expect(code).toBe('ONNX_OPTION_INVALID')
+      expect(`${message} ${cure} ${stack}`).not.toContain(secret)
+    }
+    expect(failure({ cache: { remote: { url, readonly: true } } }).cure).toContain('"readOnly"')
+  })
+
+  it('has its variables and options in the docs', () => {
+    const docs = readFileSync(join(import.meta.dirname, '../../../docs/ci.md'), 'utf8')
+    for (const [option, variable] of Object.entries(remoteVariables)) {
+      expect(docs).toContain(`\`${variable}\``)
+      expect(docs).toContain(`\`${option}\``)
+    }
+  })
+
+  it('is merged key by key, so that a configuration file can hold all but the secrets', () => {
+    expect(
+      mergeOptions(
+        { cache: { dir: 'kept', remote: { url, timeout: 1 } } },
+        { cache: { remote: { timeout: 2 } } },
+      ),
+    ).toEqual({ cache: { dir: 'kept', remote: { url, timeout: 2 } } })
   })
 })

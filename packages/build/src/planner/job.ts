@@ -18,6 +18,8 @@ export interface Job {
   }[]
   readonly options: NormalizedOptions
   readonly targets: readonly Target[]
+  /** The only one of the targets that a variant is made for: the others get theirs elsewhere. */
+  readonly only?: string
   readonly engines: ReadonlyMap<EngineName, EnginePackage>
   readonly calibration: CalibrationData | null
   readonly evaluation: EvaluationModule | null

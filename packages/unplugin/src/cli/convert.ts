@@ -10,6 +10,7 @@ import {
 import type { OnnxError } from '@unplugin-onnx/core'
 import { Command } from 'commander'
 import { createOptionsReader } from '../options/config-file'
+import { converterOptions } from '../options/converter-options'
 import { modelOptions } from '../options/model-options'
 import type { Options, SizeBudgets } from '../options/schema'
 import { createGlobs } from '../options/unmatched'
@@ -80,6 +81,7 @@ async function convert(named: readonly string[], flags: Flags): Promise<void> {
   const terminal = createTerminal(flags.json ? 'warn' : (options.logLevel ?? 'info'))
   const converter = createConverter({
     root,
+    ...converterOptions(root, options.cache),
     cacheDir: await cacheFolder(root, flags.cacheDir),
     logger: terminal,
     onProgress: (event) => terminal.progress(event),

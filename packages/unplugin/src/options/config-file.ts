@@ -73,7 +73,7 @@ function loadFailure(file: string, cause: unknown): OnnxError {
 
 /**
  * The options in force: inline ones over those of the configuration file, which is read again when it changed.
- * `models` and `cache` are merged key by key.
+ * `models`, `cache` and `cache.remote` are merged key by key.
  */
 export function createOptionsReader(root: string, inline: Options): () => Promise<Options> {
   let stamp = ''
@@ -98,6 +98,11 @@ export function mergeOptions(base: Options, over: Options): Options {
     ...base,
     ...given,
     ...((base.models || over.models) && { models: { ...base.models, ...over.models } }),
-    ...((base.cache || over.cache) && { cache: { ...base.cache, ...over.cache } }),
+    ...((base.cache || over.cache) && { cache: mergeCache(base.cache, over.cache) }),
   }
+}
+
+function mergeCache(base: Options['cache'], over: Options['cache']): NonNullable<Options['cache']> {
+  const remote = (base?.remote || over?.remote) && { remote: { ...base?.remote, ...over?.remote } }
+  return { ...base, ...over, ...remote }
 }

@@ -7,6 +7,7 @@ import {
   imageLayouts,
   type ModelOptions,
   preferences,
+  type RemoteOptions,
   type WavCalibration,
 } from '@unplugin-onnx/build/plugin'
 import { bytesOf, sizeForms } from './sizes'
@@ -31,8 +32,12 @@ export interface Options
   readonly accuracy?: NonNullable<ModelOptions['accuracy']>
   /** Options of single models by glob; where several match, later ones win. `{ 'models/*.onnx': { accuracy: 'high' } }` */
   readonly models?: Readonly<Record<string, ModelOptions>>
-  /** `dir`: where conversions are kept. Default: `node_modules/.cache/unplugin-onnx` in the project's root. */
-  readonly cache?: { readonly dir?: string }
+  /**
+   * `dir`: where conversions are kept. Default: `node_modules/.cache/unplugin-onnx` in the project's root. `remote`: a server
+   * with Turborepo's remote cache protocol that a team shares them through; what isn't given comes from environment variables
+   * `UNPLUGIN_ONNX_REMOTE_…`, which is where its token and signature key belong.
+   */
+  readonly cache?: { readonly dir?: string; readonly remote?: Partial<RemoteOptions> }
   /**
    * How large variants may be, by the glob of their models: in all targets, or by target. `total`: all that a build emits,
    * a file that several targets share once. What is larger fails the build.
@@ -77,6 +82,8 @@ export interface Kind {
   readonly accepts: (value: unknown) => boolean
   /** An object's own keys. */
   readonly keys?: Readonly<Record<string, Kind>>
+  /** No message may show a value. */
+  readonly secret?: true
   /** The kind of every value of an object with free keys: of those that `keys` doesn't name. */
   readonly values?: Kind
 }
@@ -183,6 +190,26 @@ const shards: Kind = {
   keys: { maxBytes: size },
 }
 
+/** Beside secrets themselves: an address may hold one, where it should not. */
+const secret: Kind = { ...string, secret: true }
+const milliseconds: Kind = {
+  expected: 'a number of milliseconds',
+  accepts: (value) => typeof value === 'number' && value >= 0,
+}
+const remote: Kind = {
+  ...object({
+    url: secret,
+    token: secret,
+    signatureKey: secret,
+    readOnly: boolean,
+    teamId: string,
+    teamSlug: string,
+    timeout: milliseconds,
+    uploadTimeout: milliseconds,
+  } satisfies Record<keyof RemoteOptions, Kind>),
+  secret: true,
+}
+
 const model = object({
   targets,
   accuracy,
@@ -204,7 +231,7 @@ export const optionsKind = object({
   strict: boolean,
   shards,
   models: { expected: 'an object of options by glob', accepts: isObject, values: model },
-  cache: object({ dir: string }),
+  cache: { ...object({ dir: string, remote }), secret: true },
   budgets: {
     expected: 'an object of sizes by glob',
     accepts: isObject,

@@ -14,7 +14,7 @@ export function validateOptions(options: unknown, where: string): Options {
 
 function check(value: unknown, kind: Kind, where: string, path: string): void {
   if (value === undefined && path !== '') return
-  if (!kind.accepts(value)) throw optionWrong(where, path, kind.expected, value)
+  if (!kind.accepts(value)) throw optionWrong(where, path, kind.expected, kind.secret ? undefined : { value })
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return
   const { keys, values } = kind
   for (const [key, inner] of Object.entries(value)) {
