@@ -38,6 +38,47 @@ function run(...args: string[]) {
 const json = (text: string): unknown => JSON.parse(text)
 
 describe('convert', () => {
+  it('converts by shards into a cache, from which all is put together', () => {
+    const common = ['-t', 'wasm,node', '-r', 'float16', '--effort', 'fast', '--cache-dir', 'shared']
+    const shards = [1, 2].map((index) => {
+      const { code, stdout, stderr } = run(
+        'convert',
+        '*_mlp.onnx',
+        '--shard',
+        `${index}/2`,
+        '--json',
+        ...common,
+      )
+      expect(code, stderr).toBe(0)
+      return json(stdout)
+    })
+    const made = { cached: false, fetched: false, key: expect.any(String), seconds: expect.any(Number) }
+    expect(shards).toMatchObject([
+      { shard: 1, of: 2, models: [{ model: 'digits_mlp.onnx', targets: ['wasm'], conversions: [made] }] },
+      { shard: 2, of: 2, models: [{ model: 'digits_mlp.onnx', targets: ['node'], conversions: [made] }] },
+    ])
+    const again = run('convert', '*_mlp.onnx', '--shard', '2/2', ...common).stdout
+    expect(again).toMatch(/Shard 2\/2: 1 pair of model and target, 0 of 1 conversions made/)
+    expect(run('convert', '*_mlp.onnx', '-o', 'whole', ...common).stdout).toMatch(/from the cache in/)
+    const { variants } = json(readFileSync(join(folder, 'whole/manifest.json'), 'utf8')) as {
+      variants: { target: string }[]
+    }
+    expect(variants.map(({ target }) => target)).toEqual(['wasm', 'node'])
+  })
+
+  it('wants an output, or a shard that there is, and models that there are', () => {
+    for (const [args, text] of [
+      [['digits_mlp.onnx'], /required option '-o, --out <dir>' not specified/],
+      [['digits_mlp.onnx', '--shard', '1/2', '-o', 'out'], /leave '-o, --out <dir>' out with '--shard'/],
+      [['digits_mlp.onnx', '--shard', '3/2'], /which of how many/],
+    ] as const) {
+      const { code, stderr } = run('convert', ...args)
+      expect([code, stderr]).toEqual([2, expect.stringMatching(text)])
+    }
+    const none = run('convert', 'models/**/*.onnx', '--shard', '1/2')
+    expect([none.code, none.stderr]).toEqual([1, expect.stringMatching(/No model fits 'models/)])
+  })
+
   it('writes the variants as .onnx files and says in manifest.json what they are', async () => {
     const { code, stdout, stderr } = run(
       'convert',

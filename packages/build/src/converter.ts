@@ -2,10 +2,10 @@ import { basename } from 'node:path'
 import { OnnxError } from '@unplugin-onnx/core/catalog'
 import type { Manifest } from '@unplugin-onnx/runtime'
 import { Cache, defaultCacheDir, type Entry } from './cache'
-import { fetchEntry } from './cache-remote/fetch-entry'
 import { noTransfers, RemoteCache, type Transfers } from './cache-remote/remote-cache'
 import { type RemoteOptions, remoteSettings } from './cache-remote/settings'
 import { hashCalibration } from './calibration/data'
+import { Elsewhere, type Found } from './elsewhere'
 import { type EnginePackage, findEngine } from './engine-package'
 import { errors } from './errors'
 import { Flights } from './flights'
@@ -13,6 +13,7 @@ import type { HashedFile } from './hash'
 import { limiter } from './limit'
 import { type Logger, type ProgressEvent, progress, type Report, silentLogger } from './logger'
 import { type ModelOptions, type NormalizedOptions, normalizeOptions } from './options'
+import { NeedsOtherTargets, partKey } from './parts'
 import { PoolClosed, WorkerDied, WorkerPool } from './pool'
 import { printable } from './printable'
 import { displayName, filesOf, hashEvaluation, keyOf, type Request } from './request'
@@ -58,6 +59,14 @@ export interface Converter {
    */
   convert(file: string, options?: ModelOptions): Promise<Conversion>
   /**
+   * Converts a model for one of its targets, as one of several machines that share a cache: when all parts are in it,
+   * `convert` puts them together and makes nothing itself. Gives all targets where they are there already, or where one
+   * can't be made without the others.
+   * @param target name of one of the targets in `options`
+   * @throws OnnxError
+   */
+  convertPart(file: string, target: string, options?: ModelOptions): Promise<Conversion>
+  /**
    * What `convert` would take from the cache, if it is there. Nothing is run, and no worker process starts.
    * @throws OnnxError
    */
@@ -87,6 +96,7 @@ export function createConverter(options: ConverterOptions): Converter {
   const { root, logger = silentLogger } = options
   const cache = new Cache(options.cacheDir ?? defaultCacheDir(root), logger)
   const remote = remoteOf(options.remote, logger)
+  const elsewhere = new Elsewhere(cache, remote)
   const pool = new WorkerPool({ size: options.concurrency, timeout: options.timeout })
   const hashing = limiter(atATime.files)
   const converting = limiter(atATime.models)
@@ -134,14 +144,15 @@ export function createConverter(options: ConverterOptions): Converter {
     }
   }
 
-  async function make(asked: Request, key: string, report: Report): Promise<Entry> {
+  async function make(asked: Request, key: string, report: Report, only?: string): Promise<Entry> {
     const { model, external, name } = asked
     const inspection = await inspect(model.path, name, model.sha256, report)
     const work = await cache.workFolder()
     try {
       const locations = external.map((each) => each.location)
       const totalBytes = external.reduce((sum, each) => sum + each.bytes, model.bytes)
-      const job = { ...asked, model: { ...model, name, external: locations }, totalBytes, work }
+      const part = only === undefined ? {} : { only }
+      const job = { ...asked, ...part, model: { ...model, name, external: locations }, totalBytes, work }
       const { plan } = await import('./planner/plan')
       const { manifest, report: details } = await plan(job, inspection, pool, report)
       // The key names the content that was hashed; other content must not come to lie under it.
@@ -169,15 +180,10 @@ export function createConverter(options: ConverterOptions): Converter {
     return put
   }
 
-  async function fetch(key: string, asked: Request, report: Report): Promise<Entry | undefined> {
-    if (remote === undefined) return undefined
-    report('fetch')
-    const found = await fetchEntry(remote, cache, key, asked)
-    return typeof found === 'string' ? undefined : found
-  }
-
-  async function entryOf(asked: Request, report: Report): Promise<Omit<Made, 'files'>> {
-    const key = keyOf(asked)
+  /** @param only the target to make the part of, where others make those of the other targets */
+  async function entryOf(asked: Request, report: Report, only?: string): Promise<Omit<Made, 'files'>> {
+    const whole = keyOf(asked)
+    const key = only === undefined ? whole : partKey(whole, only)
     const there = await cache.read(key)
     let cached = true
     const found: Found = there
@@ -189,10 +195,10 @@ export function createConverter(options: ConverterOptions): Converter {
             async () => {
               const others = await cache.read(key)
               if (others) return { entry: others }
-              const fetched = await fetch(key, asked, report)
-              if (fetched) return { entry: fetched, fetched: true }
+              const found = await elsewhere.find(asked, key, report, only)
+              if (found) return found
               cached = false
-              return { entry: await converting(() => make(asked, key, report)) }
+              return { entry: await converting(() => make(asked, key, report, only)) }
             },
           ),
         )
@@ -200,27 +206,44 @@ export function createConverter(options: ConverterOptions): Converter {
     return { ...found, key, cached }
   }
 
+  /** A part is of use only where the whole isn't there, and where it can be made without the others. */
+  async function partOf(asked: Request, report: Report, only: string): Promise<Omit<Made, 'files'>> {
+    if (asked.targets.length === 1 || (await cache.read(keyOf(asked)))) return entryOf(asked, report)
+    try {
+      return await entryOf(asked, report, only)
+    } catch (cause) {
+      if (cause instanceof NeedsOtherTargets) return entryOf(asked, report)
+      throw cause
+    }
+  }
+
+  async function convert(file: string, modelOptions: ModelOptions, only?: string): Promise<Conversion> {
+    const start = performance.now()
+    const name = displayName(root, file)
+    let targets: readonly string[] = []
+    const report: Report = (stage, recipe, step) =>
+      options.onProgress?.(progress(printable(basename(name)), stage, recipe, step, targets))
+    try {
+      const normalized = normalizeOptions(modelOptions, name)
+      const names = normalized.targets.map((target) => target.name)
+      if (only !== undefined && !names.includes(only)) throw errors.unknownOption(name, 'target', only, names)
+      targets = (only === undefined ? names : [only]).map(printable)
+      const made = await whileSteady(async () => {
+        const asked = await request(file, name, normalized, report)
+        const entry = only === undefined ? await entryOf(asked, report) : await partOf(asked, report, only)
+        return { files: filesOf(asked), ...entry }
+      })
+      return conversionOf(name, normalized, made, start)
+    } catch (cause) {
+      throw failureOf(cause, name)
+    } finally {
+      report('done')
+    }
+  }
+
   return {
-    async convert(file, modelOptions = {}) {
-      const start = performance.now()
-      const name = displayName(root, file)
-      let targets: readonly string[] = []
-      const report: Report = (stage, recipe, step) =>
-        options.onProgress?.(progress(printable(basename(name)), stage, recipe, step, targets))
-      try {
-        const normalized = normalizeOptions(modelOptions, name)
-        targets = normalized.targets.map((target) => printable(target.name))
-        const made = await whileSteady(async () => {
-          const asked = await request(file, name, normalized, report)
-          return { files: filesOf(asked), ...(await entryOf(asked, report)) }
-        })
-        return conversionOf(name, normalized, made, start)
-      } catch (cause) {
-        throw failureOf(cause, name)
-      } finally {
-        report('done')
-      }
-    },
+    convert: (file, modelOptions = {}) => convert(file, modelOptions),
+    convertPart: (file, target, modelOptions = {}) => convert(file, modelOptions, target),
     async find(file, modelOptions = {}) {
       const start = performance.now()
       const name = displayName(root, file)
@@ -252,11 +275,6 @@ export function createConverter(options: ConverterOptions): Converter {
       if (put !== undefined) await put.then((folder) => cache.discard(folder))
     },
   }
-}
-
-interface Found {
-  readonly entry: Entry
-  readonly fetched?: true
 }
 
 interface Made extends Found {

@@ -8,7 +8,14 @@ import { RemoteCache } from '../src/cache-remote/remote-cache'
 import { type RemoteOptions, remoteSettings } from '../src/cache-remote/settings'
 import { entryTag } from '../src/cache-remote/signature'
 import { sha256 } from '../src/hash'
-import { type Conversion, type Converter, createConverter, type ModelOptions } from '../src/index'
+import {
+  type Conversion,
+  type Converter,
+  createConverter,
+  type ModelOptions,
+  type ReportData,
+  readReport,
+} from '../src/index'
 import { fixtures, packageRoot, temporaryFolder } from './models'
 import { startRemoteCache, startServer } from './remote-servers'
 
@@ -110,6 +117,44 @@ describe('a cache that a team shares', () => {
     }
     expect(uploaded).toEqual([1, 0])
     expect(readFileSync(join(store, 'others', made.key))).toEqual(archive)
+  })
+
+  it('puts a conversion together from the parts that machines have made, each for one target', async () => {
+    const options: ModelOptions = { ...quick, targets: ['wasm', 'portable'] }
+    const shared = { ...real, teamSlug: 'parts', readOnly: false }
+    await Promise.all(
+      ['wasm', 'portable'].map(async (target) => {
+        const { converter, stages } = machine(shared)
+        const { manifest } = await converter.convertPart(model, target, options)
+        expect(new Set(manifest.variants.map((variant) => variant.target))).toEqual(new Set([target]))
+        expect(stages).toContain('convert')
+        await converter.close()
+        expect(converter.transfers()).toMatchObject({ uploaded: 1 })
+      }),
+    )
+    const { converter, stages } = machine(shared)
+    const joined = await converter.convert(model, options)
+    expect(joined).toMatchObject({ cached: true, fetched: true })
+    expect(stages).toEqual(['hash', 'inspect', 'fetch', 'done'])
+    await converter.close()
+    // The next one finds it whole.
+    expect(converter.transfers()).toMatchObject({ fetched: 2, uploaded: 1, failed: 0 })
+    const next = machine(shared)
+    expect(await next.converter.convert(model, options)).toMatchObject({ fetched: true })
+    expect(next.converter.transfers()).toMatchObject({ fetched: 1 })
+
+    const alone = createConverter({ root: packageRoot, cacheDir: newFolder() })
+    converters.push(alone)
+    const direct = await alone.convert(model, options)
+    expect(joined.key).toBe(direct.key)
+    expect(joined.manifest).toEqual(direct.manifest)
+    expect(filesOf(joined)).toEqual(filesOf(direct))
+    const { candidates, layers, ...report } = await readReport(direct)
+    // Times differ from run to run.
+    const untimed = ({ latency: _, ...candidate }: ReportData['candidates'][number]) => candidate
+    const of = await readReport(joined)
+    expect(of).toMatchObject({ ...report, layers })
+    expect(of.candidates.map(untimed)).toEqual(candidates.map(untimed))
   })
 
   it('takes nothing from a poisoned server, and builds what is right', async () => {

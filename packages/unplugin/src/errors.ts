@@ -72,6 +72,13 @@ export const engineMissing = (name: string, version: string | undefined, file: s
     cure: `Run \`npm install ${name}@latest\` in the project.`,
   })
 
+export const noModels = (glob: string) =>
+  new OnnxError({
+    code: 'ONNX_MODEL_NOT_FOUND',
+    message: `No model fits '${glob}'`,
+    cure: 'Check the glob; it starts from the current folder, and leaves node_modules and hidden folders out.',
+  })
+
 export const modelUnreadable = (file: string, cause: unknown) =>
   new OnnxError({
     code: 'ONNX_MODEL_NOT_FOUND',

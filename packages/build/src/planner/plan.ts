@@ -1,6 +1,7 @@
 import type { Manifest } from '@unplugin-onnx/runtime'
 import type { Report } from '../logger'
 import type { Preference } from '../options'
+import { NeedsOtherTargets } from '../parts'
 import type { WorkerPool } from '../pool'
 import type { ReportData } from '../report/data'
 import { isLossless } from '../special-recipes'
@@ -30,7 +31,10 @@ export async function plan(
   checkOptions(job, inspection)
   const workshop = new Workshop(job, inspection, pool, report)
   const { prefer } = job.options
-  const all = await Promise.all(workshop.places.map((place) => choose(place, workshop)))
+  const places = workshop.places.filter(({ name }) => job.only === undefined || name === job.only)
+  const all = await Promise.all(places.map((place) => choose(place, workshop)))
+  // Whether that one is shipped depends on whether another target has a right one.
+  if (job.only !== undefined && all.some(({ wrong }) => wrong !== undefined)) throw new NeedsOtherTargets()
   const forAllDevices = (choice: Choice) => all.findLast(({ target }) => target.name === choice.target.name)
   const worthwhile = all.filter((choice) => pays(choice, forAllDevices(choice), prefer))
   const right = worthwhile.filter((choice) => choice.wrong === undefined)

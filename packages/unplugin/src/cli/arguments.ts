@@ -67,6 +67,14 @@ export function count(text: string): number {
   return Number(text)
 }
 
+/** `2/4`: the second of four. */
+export function shard(text: string): { readonly index: number; readonly count: number } {
+  const [, index, count] = /^(\d{1,6})\/(\d{1,6})$/.exec(text.trim())?.map(Number) ?? []
+  if (index === undefined || count === undefined || index < 1 || index > count)
+    throw new InvalidArgumentError('It is which of how many: 1/4, 2/4, 3/4 or 4/4 of four.')
+  return { index, count }
+}
+
 const seconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
 
 /** `30d`, `12h`, `45m`, `90s`, `2w`: milliseconds. */

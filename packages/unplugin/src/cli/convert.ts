@@ -15,15 +15,18 @@ import { modelOptions } from '../options/model-options'
 import type { Options, SizeBudgets } from '../options/schema'
 import { createGlobs } from '../options/unmatched'
 import { createTerminal, type Terminal } from '../terminal'
-import { accuracy, collect, maxDrop } from './arguments'
+import { accuracy, collect, maxDrop, shard } from './arguments'
 import { accuracyOf, type BudgetFlags } from './budget'
 import { cacheFolder } from './cache'
+import { modelsNamed } from './convert/models'
+import { convertShard, reportShard, type Shard } from './convert/shard'
 import { foldersOf, type Written, write, writeReports } from './convert/write'
 import { type ExitCode, exitCodes } from './exit'
 import { errorJson, print, report } from './report'
 
 interface Flags extends BudgetFlags {
-  readonly out: string
+  readonly out?: string
+  readonly shard?: Shard
   readonly target?: string[]
   readonly recipe?: string[]
   readonly calibration?: string
@@ -40,8 +43,12 @@ const recipeNames = [...new Set([...targets.values()].flatMap(({ recipes }) => r
 export const convertCommand = (): Command =>
   new Command('convert')
     .description('make and verify a variant for each target, and write them with a manifest.json')
-    .argument('<models...>', 'the .onnx files')
-    .requiredOption('-o, --out <dir>', 'folder for the variants, manifest.json and report.html')
+    .argument('<models...>', 'the .onnx files, or globs')
+    .option(
+      '-o, --out <dir>',
+      'folder for the variants, manifest.json and report.html; required without --shard',
+    )
+    .option('--shard <index/count>', "one machine's share of models x targets, into the cache: 2/4", shard)
     .option(
       '-t, --target <names>',
       `targets, separated by commas: ${[...targets.keys()].join(', ')}`,
@@ -74,18 +81,35 @@ export const convertCommand = (): Command =>
 
 type Outcome = { readonly written: Written; readonly conversion: Conversion } | { readonly error: unknown }
 
-async function convert(named: readonly string[], flags: Flags): Promise<void> {
+async function convert(named: readonly string[], flags: Flags, command: Command): Promise<void> {
   const root = process.cwd()
-  const models = [...new Map(named.map((model) => [resolve(root, model), model])).values()]
+  const { out, shard } = flags
+  if (shard !== undefined && out !== undefined)
+    command.error("error: a shard is converted into the cache: leave '-o, --out <dir>' out with '--shard'")
+  const models = await modelsNamed(named, root)
   const options = await createOptionsReader(root, {})()
   const terminal = createTerminal(flags.json ? 'warn' : (options.logLevel ?? 'info'))
+  const kept = converterOptions(root, options.cache)
   const converter = createConverter({
     root,
-    ...converterOptions(root, options.cache),
+    ...kept,
+    // What a shard is there for. An upload that stands still or drips is broken off in any case.
+    ...(shard && kept.remote && { remote: { ...kept.remote, uploadTimeout: Number.POSITIVE_INFINITY } }),
     cacheDir: await cacheFolder(root, flags.cacheDir),
     logger: terminal,
     onProgress: (event) => terminal.progress(event),
   })
+  if (out === undefined) {
+    if (shard === undefined) return command.error("error: required option '-o, --out <dir>' not specified")
+    const work = models.map((file) => ({ file, options: askedFor(file, root, options, flags) }))
+    const outcomes = await convertShard(converter, root, work, shard).finally(() => {
+      terminal.settle()
+      return converter.close()
+    })
+    const color = terminal.color && process.stdout.isTTY === true
+    process.exitCode = reportShard(outcomes, shard, converter, { json: flags.json === true, color })
+    return
+  }
   const folders = foldersOf(models)
   let outcomes: Outcome[]
   try {
@@ -94,7 +118,7 @@ async function convert(named: readonly string[], flags: Flags): Promise<void> {
         try {
           const asked = askedFor(model, root, options, flags)
           const conversion = await converter.convert(model, asked)
-          const written = await write(model, conversion, flags.out, folders[index] ?? '')
+          const written = await write(model, conversion, out, folders[index] ?? '')
           return { written: { ...written, missed: missesBudget(written, asked.recipes) }, conversion }
         } catch (error) {
           // What is wrong with one model is no reason to leave the others; of one alone it is the command's.
@@ -111,7 +135,7 @@ async function convert(named: readonly string[], flags: Flags): Promise<void> {
   for (const model of models) globs.add(resolve(root, model))
   for (const text of await globs.warnings(options, root)) terminal.warn(text)
   const done = outcomes.flatMap((outcome) => ('written' in outcome ? [outcome] : []))
-  if (flags.report !== false && done.length > 0) await writeReports(done, flags.out)
+  if (flags.report !== false && done.length > 0) await writeReports(done, out)
   if (flags.json) {
     const documents = outcomes.map((each) =>
       'written' in each ? each.written.manifest : errorJson(each.error),

@@ -55,7 +55,7 @@ function warningOf(glob: string, models: readonly string[], others: readonly str
 }
 
 /** Models on disk that a glob could mean: below the folder that it begins with. */
-async function modelsFor(glob: string, root: string): Promise<string[]> {
+export async function modelsFor(glob: string, root: string): Promise<string[]> {
   const { base, isGlob } = picomatch.scan(glob)
   const start = resolve(root, base)
   if (!isGlob) return existsSync(start) ? [start] : modelsBelow(root)
