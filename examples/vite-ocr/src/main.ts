@@ -5,6 +5,7 @@ import type { SourcePage } from './compare'
 import { alphabet, type OpenedModels, openModels } from './models'
 import type { Pixels } from './ocr/pixels'
 import { type Page, read } from './ocr/read'
+import { keepForOffline } from './offline'
 import { type Sample, sampleNamed, samples } from './samples'
 import { byId, element, milliseconds, percent } from './view/dom'
 import { onPicture } from './view/intake'
@@ -136,6 +137,7 @@ async function start(): Promise<void> {
   if (!shown) return
   const { page } = shown
   const { load, opened: variants } = await opened()
+  const offline = await keepForOffline().catch(() => false)
   const compared = parameters.has('source') ? await compare() : undefined
   const report = ({ lines, detect, recognize }: Page) => ({
     lines: lines.map(({ text, confidence }) => ({ text, confidence })),
@@ -145,6 +147,7 @@ async function start(): Promise<void> {
     __result: {
       ...report(page),
       load,
+      offline,
       models: variants(),
       ...(compared && {
         warm: report(compared.warm),

@@ -1,4 +1,5 @@
 /** The app as Vite builds it, in Chromium. */
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { launch } from '../../../test/harness/browser.mjs'
 import { serve } from '../../../test/harness/server.mjs'
@@ -60,6 +61,29 @@ it('reads the ticket on WebGPU', async () => {
   const { models, ...page } = await visit('?provider=webgpu&sample=ticket')
   expect(textOf(page)).toEqual(['Museum of Light', 'Admit one, 14:30'])
   expect(models.map(({ provider }) => provider)).toEqual(['webgpu', 'webgpu', 'webgpu'])
+}, 300_000)
+
+it('downloads no model on the second visit, and reads without a network on the third', async () => {
+  const again = await serve(built.out, { headers: isolation })
+  const lines = async (page: Page) => {
+    await page.reload()
+    await page.waitForFunction(() => '__result' in globalThis, undefined, { timeout: 100_000 })
+    return textOf(await page.evaluate(() => (globalThis as unknown as { __result: Reading }).__result))
+  }
+  const models = () => again.requests.filter(({ path }) => path.endsWith('.onnxv')).length
+  const { result, problems, extra } = await browser.visit(`${again.url}?provider=wasm&sample=ticket`, {
+    timeout: 200_000,
+    after: async (page: Page) => {
+      const first = models()
+      const second = { lines: await lines(page), models: models() - first }
+      await again.close()
+      return { first, second, offline: await lines(page) }
+    },
+  })
+  expect(result).toMatchObject({ offline: true })
+  const ticket = ['Museum of Light', 'Admit one, 14:30']
+  expect(extra).toEqual({ first: 3, second: { lines: ticket, models: 0 }, offline: ticket })
+  expect(problems).toEqual([])
 }, 300_000)
 
 it('emits one copy of each onnxruntime binary', () => {
