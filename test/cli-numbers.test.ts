@@ -301,6 +301,15 @@ describe('cache', () => {
     expect(run('cache', 'stats', '--cache-dir', 'kept').stdout).toMatch(
       /^entries +1 with [\d.]+ kB\nmodels +1\nlast used +20/,
     )
+    expect(run('cache', 'verify', '--cache-dir', 'kept').stdout).toMatch(
+      /entr(y holds|ies hold): .* None is damaged\.$/m,
+    )
+    expect(JSON.parse(run('cache', 'verify', '--cache-dir', 'nowhere', '--json').stdout)).toEqual({
+      dir: join(folder, 'nowhere'),
+      entries: 0,
+      bytes: 0,
+      damaged: [],
+    })
     expect(run('cache', 'prune', '--cache-dir', 'kept', '--older-than', '1d').stdout).toMatch(
       /^Removed 0 entries: 0 B\. Kept 1 entry/,
     )

@@ -2,7 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Manifest } from '@unplugin-onnx/runtime'
-import { layoutIn, leftoversIn, machine, staleLock } from './cache'
+import { layoutIn, leftoversIn, staleLock } from './cache'
+import { keysInUse } from './cache-uses'
+import { damageOf } from './entry-damage'
+import { machine } from './processes'
 
 /** What a cache folder holds. */
 export interface CacheStats {
@@ -36,7 +39,7 @@ export interface Pruned {
   readonly bytes: number
   /** Work folders and half entries of processes that died. */
   readonly leftovers: number
-  /** Entries that should have gone, and that another process is at work on. */
+  /** Entries that should have gone, and that a process uses or is at work on. */
   readonly inUse: number
   readonly kept: number
   readonly keptBytes: number
@@ -78,8 +81,8 @@ export async function cacheStats(folder: string): Promise<CacheStats> {
 }
 
 /**
- * Makes room in a cache folder: leftovers always go, entries as the options say. An entry that a process is at work on
- * stays, and no process ever sees half of one.
+ * Makes room in a cache folder: leftovers always go, entries as the options say. An entry that a process uses or is at work
+ * on stays, and no process ever sees half of one.
  * @param folder of the cache, which needn't be there
  */
 export async function pruneCache(folder: string, options: PruneOptions = {}): Promise<Pruned> {
@@ -92,9 +95,10 @@ export async function pruneCache(folder: string, options: PruneOptions = {}): Pr
   const removed: Pruned['removed'][number][] = []
   let left = sum(whole)
   let inUse = 0
+  const used = await keysInUse(layoutIn(folder))
   for (const entry of whole) {
     if (!isDue(entry.used, left, options)) continue
-    if (!(await removeEntry(folder, entry))) {
+    if (used.has(entry.key) || !(await removeEntry(folder, entry, 'unused'))) {
       inUse++
       continue
     }
@@ -114,6 +118,39 @@ export async function pruneCache(folder: string, options: PruneOptions = {}): Pr
   }
 }
 
+/** What a look at every byte of a cache folder has found. */
+export interface Verified {
+  /** Entries that hold. */
+  readonly entries: number
+  /** Of these. */
+  readonly bytes: number
+  readonly damaged: readonly {
+    readonly key: string
+    readonly problem: string
+    /** Not where another process is at work on it: it makes it anew. */
+    readonly removed: boolean
+  }[]
+}
+
+/**
+ * Holds every file of every entry against the sha256 that its manifest has for it, and removes entries that don't hold:
+ * they are made again when they are asked for.
+ * @param folder of the cache, which needn't be there
+ */
+export async function verifyCache(folder: string): Promise<Verified> {
+  const damaged: Verified['damaged'][number][] = []
+  let [entries, bytes] = [0, 0]
+  for (const entry of await entriesIn(folder)) {
+    const text = await readFile(join(entry.path, 'manifest.json'), 'utf8').catch(() => undefined)
+    const problem = text === undefined ? 'manifest.json is missing' : await damageOf(entry.path, text)
+    if (problem === undefined) {
+      entries++
+      bytes += entry.bytes
+    } else damaged.push({ key: entry.key, problem, removed: await removeEntry(folder, entry, 'any') })
+  }
+  return { entries, bytes, damaged }
+}
+
 function isDue(used: number, left: number, { all = false, olderThan, maxBytes }: PruneOptions): boolean {
   return (
     all ||
@@ -124,9 +161,14 @@ function isDue(used: number, left: number, { all = false, olderThan, maxBytes }:
 
 /**
  * Takes an entry away in one rename, under the lock that who makes it holds.
+ * @param which whether one that processes use stays
  * @returns whether it is gone; not where another process has the lock
  */
-async function removeEntry(folder: string, { key, path }: StoredEntry): Promise<boolean> {
+async function removeEntry(
+  folder: string,
+  { key, path }: Pick<StoredEntry, 'key' | 'path'>,
+  which: 'unused' | 'any',
+): Promise<boolean> {
   const locks = join(layoutIn(folder), 'locks')
   const temporary = join(layoutIn(folder), 'tmp')
   await mkdir(locks, { recursive: true })
@@ -141,6 +183,11 @@ async function removeEntry(folder: string, { key, path }: StoredEntry): Promise<
   try {
     const doomed = join(temporary, `${machine}-${process.pid}-${randomBytes(6).toString('hex')}`)
     await rename(path, doomed)
+    // Who wants to use it says so before looking at it: who came first is known now.
+    if (which === 'unused' && (await keysInUse(layoutIn(folder))).has(key)) {
+      await rename(doomed, path)
+      return false
+    }
     await rm(doomed, { recursive: true, force: true })
     return true
   } catch (cause) {

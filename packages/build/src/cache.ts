@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
-import { hostname, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Manifest } from '@unplugin-onnx/runtime'
+import { Uses } from './cache-uses'
+import { damageOf } from './entry-damage'
 import { reasonOf } from './errors'
-import { hashFile, sha256 } from './hash'
+import { sha256 } from './hash'
 import type { Logger } from './logger'
+import { alive, machine, staleFolder } from './processes'
 import type { ReportData } from './report/data'
 import { filesOf } from './variant-files'
 
@@ -19,7 +22,6 @@ export interface Entry {
 /** Folder names carry the layout's version, so that another version's files are never misread. */
 const layout = 'v2'
 export const staleLock = 15_000
-const staleFolder = 24 * 3600_000
 
 /** Where conversions of a project lie unless it says otherwise. */
 export const defaultCacheDir = (root: string): string => join(root, 'node_modules', '.cache', 'unplugin-onnx')
@@ -30,7 +32,7 @@ export const layoutIn = (folder: string): string => join(folder, layout)
 /**
  * Content-addressed cache of conversions:
  * `entries/<key>/` with manifest and variants, `models/<sha256>.json` with what is known of a model without parsing it,
- * `locks/` for single flight between processes, `tmp/` for what is being written.
+ * `locks/` for single flight between processes, `uses/` for what they have given out, `tmp/` for what is being written.
  */
 export class Cache {
   readonly #folder: string
@@ -43,10 +45,12 @@ export class Cache {
   readonly #used = new Set<string>()
   /** Entries whose damage was told; it is met again on the way to the new entry. */
   readonly #told = new Set<string>()
+  readonly #uses: Uses
   #collected = false
 
   constructor(folder: string, logger: Logger) {
     this.#folder = layoutIn(folder)
+    this.#uses = new Uses(this.#folder)
     this.#logger = logger
   }
 
@@ -123,6 +127,11 @@ export class Cache {
     return entry
   }
 
+  /** Says that this process needs none of the entries that it gave out any more. */
+  release(): void {
+    this.#uses.release()
+  }
+
   /** Removes a work folder, if it is still there. */
   async discard(work: string): Promise<void> {
     await rm(work, { recursive: true, force: true }).catch(() => {})
@@ -188,10 +197,15 @@ export class Cache {
   }
 
   async #readFrom(dir: string, key: string): Promise<Entry | undefined> {
+    const isThere = async () => (await stat(dir).catch(() => undefined)) !== undefined
+    if (!(await isThere())) return undefined
+    this.#uses.add(key)
     const text = await readFile(join(dir, 'manifest.json'), 'utf8').catch(() => undefined)
-    if (text === undefined && (await stat(dir).catch(() => undefined)) === undefined) return undefined
-    const problem = text === undefined ? 'manifest.json is missing' : await this.#damage(dir, text)
+    const problem =
+      text === undefined ? 'manifest.json is missing' : await damageOf(dir, text, this.#verified)
     if (text === undefined || problem !== undefined) {
+      // Removed meanwhile, to make room.
+      if (!(await isThere())) return undefined
       if (!this.#told.has(dir)) {
         this.#logger.warn(`The cache entry ${key.slice(0, 12)} is damaged (${problem}): it is made again.`)
       }
@@ -209,28 +223,6 @@ export class Cache {
     const now = new Date()
     // A folder that can't be written to is none that is pruned.
     await utimes(join(dir, 'manifest.json'), now, now).catch(() => {})
-  }
-
-  async #damage(dir: string, text: string): Promise<string | undefined> {
-    const digest = await readFile(join(dir, 'manifest.sha256'), 'utf8').catch(() => '')
-    if (digest !== sha256(text)) return 'manifest.json has other content than was written'
-    const files = filesOf(JSON.parse(text) as Manifest)
-    const stamps: string[] = [digest]
-    for (const { file, bytes } of files) {
-      const stats = await stat(join(dir, file)).catch(() => undefined)
-      if (stats === undefined) return `${file} is missing`
-      if (stats.size !== bytes) return `${file} has another size`
-      stamps.push(`${file} ${stats.mtimeMs} ${stats.ino}`)
-    }
-    // Of a thousand imports of one model, the first hashes its variants and the others see that nothing moved.
-    const stamp = stamps.join()
-    if (this.#verified.get(dir) === stamp) return undefined
-    for (const [file, expected] of new Map(files.map((each) => [each.file, each.sha256]))) {
-      if ((await hashFile(join(dir, file))).sha256 !== expected)
-        return `${file} has other content than was written`
-    }
-    this.#verified.set(dir, stamp)
-    return undefined
   }
 
   /** Removes work folders of processes that died. */
@@ -252,18 +244,6 @@ export async function leftoversIn(folder: string): Promise<string[]> {
     if ((host === machine && !alive(Number(pid))) || age > staleFolder) found.push(path)
   }
   return found
-}
-
-/** Process ids mean something on their own machine only, and caches may lie on a shared disk. */
-export const machine = sha256(hostname()).slice(0, 8)
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (cause) {
-    return (cause as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }
 
 function locationsIn(text: string): string[] | undefined {

@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { OnnxError } from '@unplugin-onnx/core/catalog'
 import type { Manifest } from '@unplugin-onnx/runtime'
 import { Cache, defaultCacheDir, type Entry } from './cache'
+import { CacheLimit, defaultMaxBytes } from './cache-limit'
 import { noTransfers, RemoteCache, type Transfers } from './cache-remote/remote-cache'
 import { type RemoteOptions, remoteSettings } from './cache-remote/settings'
 import { hashCalibration } from './calibration/data'
@@ -27,6 +28,8 @@ export interface ConverterOptions {
   readonly root: string
   /** Default: `node_modules/.cache/unplugin-onnx` in the root. */
   readonly cacheDir?: string
+  /** What the cache may hold, in bytes: entries that were used longest ago go. Default: 5 GB. */
+  readonly cacheMaxBytes?: number
   /** A server that conversions are taken from, and put on, as the options say. Default: none. */
   readonly remote?: RemoteOptions
   /** Worker processes at most. Default: one for each core, at most 2. */
@@ -94,7 +97,9 @@ const maxReads = 3
 
 export function createConverter(options: ConverterOptions): Converter {
   const { root, logger = silentLogger } = options
-  const cache = new Cache(options.cacheDir ?? defaultCacheDir(root), logger)
+  const cacheDir = options.cacheDir ?? defaultCacheDir(root)
+  const cache = new Cache(cacheDir, logger)
+  const limit = new CacheLimit(cacheDir, options.cacheMaxBytes ?? defaultMaxBytes)
   const remote = remoteOf(options.remote, logger)
   const elsewhere = new Elsewhere(cache, remote)
   const pool = new WorkerPool({ size: options.concurrency, timeout: options.timeout })
@@ -202,6 +207,7 @@ export function createConverter(options: ConverterOptions): Converter {
             },
           ),
         )
+    if (!cached || found.fetched) limit.grew()
     remote?.offer(key, found.entry.dir, found.entry.manifest)
     return { ...found, key, cached }
   }
@@ -272,6 +278,9 @@ export function createConverter(options: ConverterOptions): Converter {
     transfers: () => remote?.transfers ?? noTransfers,
     async close(now) {
       await Promise.all([pool.close(), remote?.close(now)])
+      // What this build uses stays, even where that alone is too much.
+      await limit.settle()
+      cache.release()
       if (put !== undefined) await put.then((folder) => cache.discard(folder))
     },
   }
@@ -314,10 +323,12 @@ function remoteOf(options: RemoteOptions | undefined, logger: Logger): RemoteCac
 
 /** Converts one model and ends its worker processes again. */
 export async function convert(file: string, options: ModelOptions & ConverterOptions): Promise<Conversion> {
-  const { root, cacheDir, remote, concurrency, timeout, logger, onProgress, ...model } = options
+  const { root, cacheDir, cacheMaxBytes, remote, concurrency, timeout, logger, onProgress, ...model } =
+    options
   const converter = createConverter({
     root,
     ...(cacheDir !== undefined && { cacheDir }),
+    ...(cacheMaxBytes !== undefined && { cacheMaxBytes }),
     ...(remote !== undefined && { remote }),
     ...(concurrency !== undefined && { concurrency }),
     ...(timeout !== undefined && { timeout }),

@@ -9,6 +9,8 @@ export {
   type Pruned,
   type PruneOptions,
   pruneCache,
+  type Verified,
+  verifyCache,
 } from './cache-upkeep'
 export {
   type CalibrationOptions,

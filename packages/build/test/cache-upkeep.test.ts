@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   existsSync,
   mkdirSync,
@@ -9,8 +11,16 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { layoutIn, machine } from '../src/cache'
-import { type Conversion, cacheStats, createConverter, pruneCache } from '../src/index'
+import { layoutIn } from '../src/cache'
+import {
+  type Conversion,
+  type Converter,
+  cacheStats,
+  createConverter,
+  pruneCache,
+  verifyCache,
+} from '../src/index'
+import { machine } from '../src/processes'
 import { fixtures, packageRoot, temporaryFolder } from './models'
 import { runScript } from './script'
 
@@ -151,5 +161,91 @@ describe('pruneCache', () => {
       'not of the cache',
     ])
     expect(await cacheStats(cacheDir)).toMatchObject({ entries: 0, models: 0, bytes: 0 })
+  })
+})
+
+describe('the size of a cache', () => {
+  const convertAll = async (converter: Converter, recipes: readonly string[]) => {
+    const made: Conversion[] = []
+    for (const recipe of recipes)
+      made.push(
+        await converter.convert(join(fixtures, 'digits_mlp.onnx'), {
+          targets: ['node'],
+          recipes: [recipe],
+          effort: 'fast',
+        }),
+      )
+    return made
+  }
+
+  it('is kept by removing what was used longest ago, and nothing that a build, this one or another, uses', async () => {
+    const { cacheDir, conversions, entries } = await cacheWith(3, 2)
+    const [old, used] = conversions
+    const maker = createConverter({ root: packageRoot, cacheDir, cacheMaxBytes: 1 })
+    const other = createConverter({ root: packageRoot, cacheDir })
+    await convertAll(other, ['float16'])
+    const [, made] = await convertAll(maker, ['float16', 'float32'])
+    await maker.close()
+    expect(entries()).toEqual(keysOf([used, made]))
+    expect(await pruneCache(cacheDir, { all: true })).toMatchObject({ inUse: 1 })
+    expect(entries()).toEqual(keysOf([used]))
+    expect(existsSync(join(used!.dir, 'manifest.json'))).toBe(true)
+    await other.close()
+    await pruneCache(cacheDir, { all: true })
+    expect(entries()).toEqual([])
+    expect(old!.key).not.toBe(used!.key)
+  })
+
+  it('leaves alone what another process gave out, until that ends', async () => {
+    const { cacheDir, conversions, entries } = await cacheWith(3)
+    const child = spawn(
+      process.execPath,
+      [
+        '--input-type=module',
+        '-e',
+        `import { createConverter } from ${JSON.stringify(join(packageRoot, 'dist/index.js'))}
+        const converter = createConverter({ root: ${JSON.stringify(packageRoot)}, cacheDir: ${JSON.stringify(cacheDir)} })
+        await converter.find(${JSON.stringify(join(fixtures, 'digits_mlp.onnx'))}, { targets: ['node'], recipes: ['int8'], effort: 'fast' })
+        console.log('used')
+        setInterval(() => {}, 1000)`,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_PATH: '' } },
+    )
+    await once(child.stdout, 'data')
+    expect(await pruneCache(cacheDir, { maxBytes: 0 })).toMatchObject({ inUse: 1, kept: 1 })
+    expect(entries()).toEqual(keysOf(conversions))
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    expect(await pruneCache(cacheDir, { maxBytes: 0 })).toMatchObject({ inUse: 0, kept: 0 })
+    expect(readdirSync(join(layoutIn(cacheDir), 'uses'))).toEqual([])
+  })
+})
+
+describe('verifyCache', () => {
+  it('removes every entry of which a byte is another one, and leaves the others', async () => {
+    const { cacheDir, conversions, entries } = await cacheWith(1, 1, 1)
+    const [changed, shorter, right] = conversions
+    expect(await verifyCache(cacheDir)).toMatchObject({ entries: 3, damaged: [] })
+    const file = ({ dir, manifest }: Conversion) => join(dir, manifest.variants[0]!.file)
+    const bytes = readFileSync(file(changed!))
+    bytes[bytes.length >> 1]! ^= 1
+    // Neither size nor time tells of it.
+    const { atime, mtime } = statSync(file(changed!))
+    writeFileSync(file(changed!), bytes)
+    utimesSync(file(changed!), atime, mtime)
+    writeFileSync(file(shorter!), readFileSync(file(shorter!)).subarray(1))
+    mkdirSync(join(layoutIn(cacheDir), 'entries', 'half'))
+    const { damaged, ...rest } = await verifyCache(cacheDir)
+    expect(rest).toEqual({ entries: 1, bytes: (await cacheStats(cacheDir)).bytes })
+    expect(damaged).toHaveLength(3)
+    expect(damaged).toEqual(
+      expect.arrayContaining([
+        { key: changed!.key, problem: expect.stringMatching(/has other content/), removed: true },
+        { key: shorter!.key, problem: expect.stringMatching(/has another size/), removed: true },
+        { key: 'half', problem: 'manifest.json is missing', removed: true },
+      ]),
+    )
+    expect(entries()).toEqual(keysOf([right]))
+    expect(await verifyCache(join(folder, 'nowhere'))).toEqual({ entries: 0, bytes: 0, damaged: [] })
   })
 })

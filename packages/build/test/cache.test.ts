@@ -159,7 +159,7 @@ describe('the cache', () => {
     const temporary = join(cacheDir, 'v2', 'tmp')
     expect(readdirSync(temporary)).toEqual([])
     // The same machine, a process id above what Linux gives out, and a folder that another machine abandoned days ago.
-    const { machine } = await import('../src/cache')
+    const { machine } = await import('../src/processes')
     mkdirSync(join(temporary, `${machine}-99999999-dead`))
     mkdirSync(join(temporary, `${machine}-${process.pid}-alive`))
     mkdirSync(join(temporary, 'elsewhere-1-old'))

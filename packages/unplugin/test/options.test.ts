@@ -26,7 +26,11 @@ describe('validation', () => {
         '**/cls.onnx': { calibration: { images: './calib', size: [192, 48], mean: 0.5, std: [1, 1, 1] } },
         '**/vad.onnx': { calibration: { wav: './speech', window: 512, state: { stateN: 'state' } } },
       },
-      cache: { dir: '.cache', remote: { url: 'https://cache.example.com', teamSlug: 'web', timeout: 500 } },
+      cache: {
+        dir: '.cache',
+        maxSize: '2 GB',
+        remote: { url: 'https://cache.example.com', teamSlug: 'web', timeout: 500 },
+      },
       dts: false,
       onnxruntime: { cdn: 'https://cdn.jsdelivr.net/npm' },
       include: ['**/*.onnx', /models/],
@@ -281,6 +285,14 @@ describe('the remote cache', () => {
       expect(`${message} ${cure} ${stack}`).not.toContain(secret)
     }
     expect(failure({ cache: { remote: { url, readonly: true } } }).cure).toContain('"readOnly"')
+  })
+
+  it('stands beside a size for the local one', () => {
+    expect(converterOptions('/app', { maxSize: '2 GB' }, {})).toEqual({ cacheMaxBytes: 2e9 })
+    expect(converterOptions('/app', { maxSize: false }, {})).toEqual({
+      cacheMaxBytes: Number.POSITIVE_INFINITY,
+    })
+    expect(failure({ cache: { maxSize: 'much' } }).code).toBe('ONNX_OPTION_INVALID')
   })
 
   it('has its variables and options in the docs', () => {

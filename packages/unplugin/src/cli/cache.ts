@@ -6,6 +6,7 @@ import {
   type PruneOptions,
   printable,
   pruneCache,
+  verifyCache,
 } from '@unplugin-onnx/build'
 import { Command } from 'commander'
 import { createOptionsReader } from '../options/config-file'
@@ -34,6 +35,11 @@ export const cacheCommand = (): Command =>
         .option('--older-than <time>', 'what was not used for so long: 30d, 12h, 45m', duration)
         .option('--max-size <size>', 'what was used longest ago, until the rest is no larger: 500MB', size)
         .action(prune),
+    )
+    .addCommand(
+      withFlags('verify', 'hash every file of every entry, and remove entries that are damaged').action(
+        verify,
+      ),
     )
     .addCommand(withFlags('dir', 'print the folder').action(dir))
 
@@ -90,9 +96,23 @@ async function prune({ cacheDir, json, all, olderThan, maxSize }: PruneFlags): P
   else process.stdout.write(`${prunedText(pruned)}\n`)
 }
 
+async function verify({ cacheDir, json }: Flags): Promise<void> {
+  const folder = await cacheFolder(process.cwd(), cacheDir)
+  const verified = await verifyCache(folder)
+  if (json) return print({ dir: folder, ...verified })
+  const { entries, bytes, damaged } = verified
+  const lines = damaged.map(
+    ({ key, problem, removed }) =>
+      `${removed ? 'removed' : 'at work'}  ${printable(key).slice(0, 12)}  ${printable(problem)}\n`,
+  )
+  process.stdout.write(
+    `${lines.join('')}${entries === 1 ? '1 entry holds' : `${entries} entries hold`}: ${shown(bytes)}. ${damaged.length === 0 ? 'None is' : damaged.length === 1 ? '1 was' : `${damaged.length} were`} damaged.\n`,
+  )
+}
+
 function prunedText({ removed, leftovers, bytes, inUse, kept, keptBytes }: Pruned): string {
   const entries = (count: number) => (count === 1 ? '1 entry' : `${count} entries`)
   const gone = `Removed ${entries(removed.length)}${leftovers > 0 ? ` and ${leftovers} leftovers` : ''}: ${shown(bytes)}.`
-  const busy = inUse > 0 ? ` ${entries(inUse)} in use by another process stayed.` : ''
+  const busy = inUse > 0 ? ` ${entries(inUse)} in use by a process stayed.` : ''
   return `${gone} Kept ${entries(kept)} with ${shown(keptBytes)}.${busy}`
 }

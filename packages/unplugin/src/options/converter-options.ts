@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { ConverterOptions, RemoteOptions } from '@unplugin-onnx/build/plugin'
 import type { Options } from './schema'
+import { bytesOf } from './sizes'
 
 /** Environment variables that stand for options of `cache.remote` which aren't given. */
 export const remoteVariables = {
@@ -17,12 +18,14 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** Where a project's conversions are kept. */
 export function converterOptions(
   root: string,
-  { dir, remote }: NonNullable<Options['cache']> = {},
+  { dir, maxSize, remote }: NonNullable<Options['cache']> = {},
   environment: Environment = process.env,
-): Pick<ConverterOptions, 'cacheDir' | 'remote'> {
+): Pick<ConverterOptions, 'cacheDir' | 'cacheMaxBytes' | 'remote'> {
+  const maxBytes = maxSize === false ? Number.POSITIVE_INFINITY : bytesOf(maxSize)
   const server = remoteOptions(remote, environment)
   return {
     ...(dir !== undefined && { cacheDir: resolve(root, dir) }),
+    ...(maxBytes !== undefined && { cacheMaxBytes: maxBytes }),
     ...(server && { remote: server }),
   }
 }

@@ -33,11 +33,16 @@ export interface Options
   /** Options of single models by glob; where several match, later ones win. `{ 'models/*.onnx': { accuracy: 'high' } }` */
   readonly models?: Readonly<Record<string, ModelOptions>>
   /**
-   * `dir`: where conversions are kept. Default: `node_modules/.cache/unplugin-onnx` in the project's root. `remote`: a server
-   * with Turborepo's remote cache protocol that a team shares them through; what isn't given comes from environment variables
+   * `dir`: where conversions are kept. Default: `node_modules/.cache/unplugin-onnx` in the project's root. `maxSize`: how
+   * large the folder may become, `'2 GB'` or bytes, before what was used longest ago goes; default 5 GB, `false` for no limit.
+   * `remote`: a server with Turborepo's remote cache protocol that a team shares them through; what isn't given comes from environment variables
    * `UNPLUGIN_ONNX_REMOTE_…`, which is where its token and signature key belong.
    */
-  readonly cache?: { readonly dir?: string; readonly remote?: Partial<RemoteOptions> }
+  readonly cache?: {
+    readonly dir?: string
+    readonly maxSize?: number | string | false
+    readonly remote?: Partial<RemoteOptions>
+  }
   /**
    * How large variants may be, by the glob of their models: in all targets, or by target. `total`: all that a build emits,
    * a file that several targets share once. What is larger fails the build.
@@ -190,6 +195,10 @@ const shards: Kind = {
   keys: { maxBytes: size },
 }
 
+const maxSize: Kind = {
+  expected: `${sizeForms}, or false`,
+  accepts: (value) => value === false || bytesOf(value) !== undefined,
+}
 /** Beside secrets themselves: an address may hold one, where it should not. */
 const secret: Kind = { ...string, secret: true }
 const milliseconds: Kind = {
@@ -231,7 +240,7 @@ export const optionsKind = object({
   strict: boolean,
   shards,
   models: { expected: 'an object of options by glob', accepts: isObject, values: model },
-  cache: { ...object({ dir: string, remote }), secret: true },
+  cache: { ...object({ dir: string, maxSize, remote }), secret: true },
   budgets: {
     expected: 'an object of sizes by glob',
     accepts: isObject,

@@ -1,0 +1,36 @@
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Manifest } from '@unplugin-onnx/runtime'
+import { hashFile, sha256 } from './hash'
+import { filesOf } from './variant-files'
+
+/**
+ * What is wrong with an entry, if anything: each byte of it has to be as it was written.
+ * @param text of its manifest
+ * @param verified entries whose hashes held once, with what stat said then; where it says the same, they're taken to hold
+ */
+export async function damageOf(
+  dir: string,
+  text: string,
+  verified?: Map<string, string>,
+): Promise<string | undefined> {
+  const digest = await readFile(join(dir, 'manifest.sha256'), 'utf8').catch(() => '')
+  if (digest !== sha256(text)) return 'manifest.json has other content than was written'
+  const files = filesOf(JSON.parse(text) as Manifest)
+  const stamps: string[] = [digest]
+  for (const { file, bytes } of files) {
+    const stats = await stat(join(dir, file)).catch(() => undefined)
+    if (stats === undefined) return `${file} is missing`
+    if (stats.size !== bytes) return `${file} has another size`
+    stamps.push(`${file} ${stats.mtimeMs} ${stats.ino}`)
+  }
+  // Of a thousand imports of one model, the first hashes its variants and the others see that nothing moved.
+  const stamp = stamps.join()
+  if (verified?.get(dir) === stamp) return undefined
+  for (const [file, expected] of new Map(files.map((each) => [each.file, each.sha256]))) {
+    if ((await hashFile(join(dir, file))).sha256 !== expected)
+      return `${file} has other content than was written`
+  }
+  verified?.set(dir, stamp)
+  return undefined
+}
