@@ -6,13 +6,14 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
-const run = promisify(execFile)
+export const run = promisify(execFile)
 
 /** `process.env` without what tells tools that a test runs them: the app is built as a user builds it. */
-const { VITEST: _, NODE_ENV: __, ...env } = process.env
+const { VITEST: _, NODE_ENV: __, ...own } = process.env
+export const env: NodeJS.ProcessEnv = own
 
 /** The script behind a command that a package of the example brings, such as `vite`. */
-function commandOf(example: string, name: string, command: string): string {
+export function commandOf(example: string, name: string, command: string): string {
   const require = createRequire(join(example, 'package.json'))
   const entry = require.resolve.paths(name)?.map((folder) => join(folder, name, 'package.json')) ?? []
   const file = entry.find((each) => existsSync(each))

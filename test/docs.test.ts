@@ -13,7 +13,7 @@ const read = (file: string): string => readFileSync(join(root, file), 'utf8')
 const docs = readdirSync(join(root, 'docs')).filter((file) => file.endsWith('.md'))
 
 /** A file that is shown whole. It compiles where it lies, by the example's own `typecheck`. */
-const quoted = /\x3c!-- file: (\S+) -->\n```ts\n\/\/ (\S+)\n([\s\S]*?)```/g
+const quoted = /\x3c!-- file: (\S+) -->\n```\w+\n(?:\/\/|\x3c!--) (\S+)(?: -->)?\n([\s\S]*?)```/g
 
 const sources = readdirSync(join(root, 'packages')).flatMap((name) => {
   const src = join(root, 'packages', name, 'src')

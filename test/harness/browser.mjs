@@ -19,20 +19,21 @@ function within(promise, timeout) {
 
 /**
  * Starts a browser.
- * @param {{ webgpu?: boolean | 'software', args?: readonly string[] }} [options] webgpu: false takes WebGPU away from
+ * @param {{ webgpu?: boolean | 'software', args?: readonly string[], extension?: string }} [options] webgpu: false takes WebGPU away from
  *   pages. Where no graphics card is, it is software, and says so; pages are to take it for a card unless 'software' is
- *   asked for. args: more flags
+ *   asked for. args: more flags. extension: a folder with one, whose id is `extensionId` then
  */
-export async function launch({ webgpu = true, args = [] } = {}) {
+export async function launch({ webgpu = true, args = [], extension } = {}) {
   const flags = webgpu
     ? chromiumArgs
     : [...chromiumArgs.filter((flag) => !/webgpu/.test(flag)), '--disable-features=WebGPU,WebGPUService']
-  const browser = await chromium.launch({
-    executablePath: await ensureChromium(),
-    args: [...flags, ...args],
-    headless: true,
-  })
+  const how = { executablePath: await ensureChromium(), args: [...flags, ...args], headless: true }
+  const { browser, profile, extensionId } =
+    extension === undefined
+      ? { browser: await chromium.launch(how) }
+      : await launchWithExtension(extension, how)
   return {
+    extensionId,
     /**
      * Opens a page and waits until it has set `globalThis.__result`, or `globalThis.__error`.
      * @param {string} url
@@ -45,10 +46,9 @@ export async function launch({ webgpu = true, args = [] } = {}) {
       url,
       { timeout = 90_000, screenshot, width = 1200, height = 900, dark = false, before, after } = {},
     ) {
-      const context = await browser.newContext({
-        viewport: { width, height },
-        colorScheme: dark ? 'dark' : 'light',
-      })
+      const context =
+        profile ??
+        (await browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light' }))
       const page = await context.newPage()
       if (!webgpu)
         await page.addInitScript(() =>
@@ -95,9 +95,24 @@ export async function launch({ webgpu = true, args = [] } = {}) {
           `${url} gave no result. ${cause instanceof Error ? cause.message : cause}\n${problems.join('\n')}`,
         )
       } finally {
-        await within(context.close(), 10_000).catch(() => {})
+        await within((profile ? page : context).close(), 10_000).catch(() => {})
       }
     },
-    close: () => browser.close(),
+    close: () => (profile ?? browser).close(),
   }
+}
+
+/** Extensions live in a browser's own profile, where Playwright's contexts have none. */
+async function launchWithExtension(path, how) {
+  const profile = await chromium.launchPersistentContext('', {
+    ...how,
+    args: [...how.args, '--enable-unsafe-extension-debugging'],
+    ignoreDefaultArgs: ['--disable-extensions'],
+  })
+  const browser = profile.browser()
+  if (!browser) throw new Error('This Playwright has no browser behind a profile.')
+  const session = await browser.newBrowserCDPSession()
+  // --load-extension is gone from Chrome.
+  const { id } = await session.send('Extensions.loadUnpacked', { path })
+  return { browser, profile, extensionId: id }
 }

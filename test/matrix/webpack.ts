@@ -64,12 +64,7 @@ const forNode = (app: App, base?: string): Configuration =>
     },
   })
 
-function packBundler(
-  pack: Pack,
-  plugin: (options: object) => unknown,
-  Server: PackServer,
-  not: Bundler['not'] = {},
-): Bundler {
+function packBundler(pack: Pack, plugin: (options: object) => unknown, Server: PackServer): Bundler {
   const create = (config: Configuration, targets?: readonly string[]) =>
     pack({ ...config, plugins: [plugin(pluginOptions(targets && { targets }))] as never })
   const pages = (app: App, output: Configuration['output'] = {}) =>
@@ -127,17 +122,11 @@ function packBundler(
       const url = `http://127.0.0.1:${port}/`
       return { pages: [url, `${url}worker.html`], close: () => server.stop() }
     },
-    not: { 'dev node': 'Its dev server runs no server code.', ...not },
+    not: { 'dev node': 'Its dev server runs no server code.' },
   }
 }
 
-/** A rule's own public path does nothing for `new URL` in webpack 5.112. */
-const publicPathFirst = 'It puts publicPath before the URLs of server code too: leave it out there.'
-
 export const packBundlers: Readonly<Record<string, Bundler>> = {
-  'webpack 5': packBundler(webpack, onnxWebpack, WebpackDevServer as unknown as PackServer, {
-    'path node': publicPathFirst,
-    'cdn node': publicPathFirst,
-  }),
+  'webpack 5': packBundler(webpack, onnxWebpack, WebpackDevServer as unknown as PackServer),
   'rspack 2': packBundler(rspack as unknown as Pack, onnxRspack, RspackDevServer as unknown as PackServer),
 }

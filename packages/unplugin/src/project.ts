@@ -3,7 +3,7 @@ import { type Conversion, calibrationPath, type ModelOptions } from '@unplugin-o
 import { bundlerError } from './bundler-error'
 import { type Conversions, createConversions } from './conversions'
 import { writeDeclaration } from './declarations'
-import type { Bundler } from './emit/bundler'
+import { type Bundler, inlining } from './emit/bundler'
 import { createSources } from './meanwhile'
 import { assetModule, urlModule } from './module/asset-module'
 import { engineModule } from './module/engine-module'
@@ -66,12 +66,12 @@ export function createProject(root: string, inline: Options, { reports, globs, b
     const engine = engineOf(id)
     if (engine !== undefined) {
       if (!isEngineName(engine)) return undefined
-      const { onnxruntime } = await optionsOf(watch)
-      return engineModule(engine, root, bundler, onnxruntime)
+      const options = await optionsOf(watch)
+      return engineModule(engine, root, placing(options, bundler), options.onnxruntime)
     }
     const request = modelRequest(id)
     if (request === undefined) return undefined
-    if (request.kind === 'url') return urlModule(request.file, bundler)
+    if (request.kind === 'url') return urlModule(request.file, placing(await optionsOf(watch), bundler))
     const watched = new Set([request.file])
     const options = await optionsOf((file) => {
       watched.add(file)
@@ -112,7 +112,7 @@ export function createProject(root: string, inline: Options, { reports, globs, b
     for (const dependency of conversion.dependencies) watch(dependency)
     built.add({ file, manifest: conversion.manifest })
     if (options.dts ?? true) await writeDeclaration(file, conversion.manifest)
-    return assetModule(file, relative(root, file), conversion, bundler)
+    return assetModule(file, relative(root, file), conversion, placing(options, bundler))
   }
 
   function conversionFor(
@@ -168,6 +168,12 @@ export function createProject(root: string, inline: Options, { reports, globs, b
       ),
     close: conversions.close,
   }
+}
+
+/** The bundler, as it is to take files: into the output, or into the code. */
+function placing({ inline }: Options, bundler: Bundler): Bundler {
+  if (bundler.inline === 'never') return bundler
+  return (inline ?? bundler.inline === 'better') ? inlining(bundler) : bundler
 }
 
 const oneThread =

@@ -42,6 +42,7 @@ export function viteBundlerOf(
         meanwhile: viteMeanwhile(environment as unknown as DevEnvironment, dev),
       }),
       isolated: isIsolated(config.server.headers),
+      again: config.plugins.some(({ name }) => bundlesAgain.test(name)),
       command: config.command,
       root: config.root,
       library: config.build.lib !== false && /^(?:\/|\.\/|)$/.test(config.base),
@@ -58,6 +59,9 @@ function hostOf(config: ViteContext['environment']['config']): ViteEnvironment['
   if (process.env.VITEST !== undefined && isVitest(config)) return 'vitest'
   return config.consumer === 'server' || config.build.ssr ? 'server' : 'browser'
 }
+
+/** Plugins of frameworks whose adapters bundle what Vite made for the server. They copy no files that lie beside it. */
+const bundlesAgain = /^(vite-plugin-sveltekit|nitro|nuxt)\b/
 
 const isVitest = ({ plugins }: ResolvedConfig): boolean =>
   plugins.some(({ name }) => name === 'vitest' || name === 'vitest:project') &&

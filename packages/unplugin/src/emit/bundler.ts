@@ -1,4 +1,5 @@
 /** Where bundlers differ: how a file gets into the output, and how its URL is written. One file a family beside this. */
+import { readFile } from 'node:fs/promises'
 import type { BundlerError } from '../bundler-error'
 
 export interface Taken {
@@ -22,9 +23,22 @@ export interface Bundler {
   readonly meanwhile?: Meanwhile
   /** Whether pages are sent so that onnxruntime may use threads; undefined where the bundler serves none. */
   readonly isolated?: boolean
+  /** Whether files belong into the code: `better` unless the options say no, `never` whatever they say. */
+  readonly inline?: 'better' | 'never'
   /** A JavaScript expression: what to import so that onnxruntime-node, which holds native code, stays outside. */
   readonly nodeEngine: string
 }
+
+/** The same bundler, but that files become part of the code. */
+export const inlining = (bundler: Bundler): Bundler => ({
+  ...bundler,
+  async take(file) {
+    const type = /\.m?js$/.test(file)
+      ? 'text/javascript'
+      : `application/${file.endsWith('.wasm') ? 'wasm' : 'octet-stream'}`
+    return { head: [], url: JSON.stringify(`data:${type};base64,${await readFile(file, 'base64')}`) }
+  },
+})
 
 /** How a dev server learns of a conversion that its page didn't wait for. */
 export interface Meanwhile {

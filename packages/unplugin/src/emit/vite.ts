@@ -28,6 +28,8 @@ export interface ViteEnvironment {
   readonly files?: ServedFiles
   readonly meanwhile?: Meanwhile
   readonly isolated?: boolean
+  /** The framework bundles server code once more. */
+  readonly again: boolean
 }
 
 const isModel = (file: string): boolean => /\.onnxv?$/.test(file)
@@ -39,11 +41,12 @@ const isModel = (file: string): boolean => /\.onnxv?$/.test(file)
 const placeholder = /(["'`])__UNPLUGIN_ONNX_FILE_([\w$]+)__\1/g
 
 export function viteBundler(context: EmittingContext, environment: ViteEnvironment, emit: Emitter): Bundler {
-  const { command, root, library, host, allow, note, files, meanwhile, isolated } = environment
+  const { command, root, library, host, allow, note, files, meanwhile, isolated, again } = environment
   const server = host !== 'browser'
   return {
     runs: server ? 'node' : 'browser',
     note,
+    ...(command === 'serve' ? { inline: 'never' } : server && again && { inline: 'better' }),
     ...(meanwhile && host !== 'vitest' && { meanwhile }),
     ...(isolated !== undefined && host === 'browser' && { isolated }),
     get nodeEngine() {

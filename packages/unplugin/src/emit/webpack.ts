@@ -18,8 +18,9 @@ export function webpackBundler(server: boolean, note: Bundler['note']): Bundler 
     nodeEngine: server ? barePackage : hiddenPackage,
     async take(file, name = basename(file)) {
       const specifier = `${noLoaders}${file}${name === basename(file) ? '' : `?name=${encodeURIComponent(name)}`}`
-      if (!server) return importOf(specifier, `${file} ${name}`)
-      return { head: [], url: `new URL(${JSON.stringify(specifier)}, import.meta.url).href` }
+      const taken = importOf(specifier, `${file} ${name}`)
+      // Not `new URL(…, import.meta.url)`, of which a project may make something else (`parser.url`, as Next.js does).
+      return server ? { ...taken, url: `new URL(${taken.url}, __webpack_base_uri__).href` } : taken
     },
   }
 }
@@ -34,7 +35,7 @@ export const isNodeTarget = (compiler: Compiler): boolean => compiler.options.ex
 export function addAssetRule(compiler: Compiler): void {
   const { options } = compiler
   const generator: { filename: AssetName; publicPath?: string } = {
-    filename: assetName(options.output.assetModuleFilename),
+    filename: assetName(patternOf(options)),
   }
   options.module.rules.push({
     resource: isTaken,
@@ -49,6 +50,12 @@ export function addAssetRule(compiler: Compiler): void {
 }
 
 type AssetName = Exclude<Configuration['output'], undefined>['assetModuleFilename']
+
+/** A pattern for assets may lie in either of two places; Next.js has it in the second, and serves what it names alone. */
+const patternOf = ({ output, module }: Compiler['options']): AssetName =>
+  module.generator?.['asset/resource']?.filename ??
+  module.generator?.asset?.filename ??
+  output.assetModuleFilename
 
 /** The user's own pattern where there is one (webpack's default is the bare hash), with the name that was asked for. */
 const assetName =

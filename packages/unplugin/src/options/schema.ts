@@ -64,6 +64,12 @@ export interface Options
    */
   readonly onnxruntime?: 'bundle' | 'external' | { readonly cdn: string }
   /**
+   * Put models, and what pages need of onnxruntime, into the code as `data:` URLs instead of beside it. For code that is
+   * bundled once more, which leaves files behind, and for pages that are opened from disk. Default: only where a framework is
+   * known to bundle its server code once more (SvelteKit, Nitro), and of what Node needs. A dev server never does.
+   */
+  readonly inline?: boolean
+  /**
    * What Vite's dev server serves of a model that is not in the cache. `'convert'`, the default: the source at once, and the
    * conversion when it's done, by HMR to modules that accept the model, else when the page is loaded again. `'wait'`: nothing
    * but the conversion, however long it takes. `'source'`: always the source, and nothing is converted.
@@ -260,6 +266,7 @@ export const optionsKind = object({
       (isObject(value) && Object.values(value).some((each) => each !== undefined)),
     keys: { cdn: { expected: "an address, such as 'https://cdn.jsdelivr.net/npm'", accepts: isUrl } },
   },
+  inline: boolean,
   dev: oneOf(...devModes),
   crossOriginIsolation: boolean,
   include: patterns,
