@@ -66,7 +66,7 @@ async function withExample(name: string, use: (example: Example) => Promise<void
 
 const filesIn = (folder: string) => readdirSync(folder, { recursive: true, encoding: 'utf8' })
 
-describe('the app for', () => {
+describe('the app for', { timeout: 300_000 }, () => {
   it('React and Vite shows what the model says, on the web and from the files of a shell such as Electron', () =>
     withExample('react-vite', async ({ dir, build }) => {
       await build('vite', 'vite', 'build', '--base', './')

@@ -8,7 +8,11 @@ let opening: ReturnType<typeof digits.open> | undefined
  * @returns a score for each digit
  */
 export async function classify(picture: Float32Array): Promise<Float32Array> {
-  opening ??= digits.open()
+  opening ??= digits.open().catch((error: unknown) => {
+    // Whoever calls again tries again.
+    opening = undefined
+    throw error
+  })
   const { y } = await (await opening).run({ x: picture })
   return y.data
 }
