@@ -1,10 +1,11 @@
 /** What docs/frameworks.md promises: its apps, built by their frameworks, run in Chromium and in Node, held against the model. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { expectScores, picture, type Shown, watchDigit } from './frameworks/digit'
+import { picture } from '../examples/frameworks/react-vite/src/picture'
 import { copyExample, type Example } from './frameworks/example'
+import { alike, digit, expectScores, type Shown, watchPage } from './frameworks/shown'
 import { launch } from './harness/browser.mjs'
 import { serve } from './harness/server.mjs'
 
@@ -17,16 +18,16 @@ afterAll(() => browser?.close())
 type Browser = Pick<typeof browser, 'visit'>
 
 /** @returns whether the page may use threads */
-async function expectPage(url: string, { visit }: Browser = browser): Promise<unknown> {
+async function expectPage(url: string, { visit }: Browser = browser, truth = digit()): Promise<unknown> {
   const { result, error, problems, requests, extra } = await visit(url, {
-    before: watchDigit,
+    before: watchPage,
     after: (page) => page.evaluate(() => crossOriginIsolated),
   })
   expect(error).toBeUndefined()
   expect(problems).toEqual([])
-  const { digit, scores } = result as Shown
-  expect(digit).toBe('3')
-  await expectScores(scores)
+  const { answer, scores } = result as Shown
+  expectScores(scores, await truth)
+  expect(answer).toBe((await truth).answer)
   const own = new URL('.', url).href
   expect(
     requests.filter((request) => !/^(data|blob):/.test(request.url) && !request.url.startsWith(own)),
@@ -35,10 +36,14 @@ async function expectPage(url: string, { visit }: Browser = browser): Promise<un
 }
 
 /** A folder of files, on any web server. */
-async function expectFolder(folder: string, headers: Record<string, string> = {}): Promise<void> {
+async function expectFolder(
+  folder: string,
+  headers: Record<string, string> = {},
+  truth = digit(),
+): Promise<void> {
   const server = await serve(folder, { headers })
   try {
-    await expectPage(server.url)
+    await expectPage(server.url, browser, truth)
   } finally {
     await server.close()
   }
@@ -52,7 +57,7 @@ async function expectServer(url: string): Promise<void> {
     body: JSON.stringify([...picture]),
   })
   expect(response.status, await response.clone().text()).toBe(200)
-  await expectScores(await response.json())
+  expectScores(await response.json(), await digit())
 }
 
 async function withExample(name: string, use: (example: Example) => Promise<void>): Promise<void> {
@@ -116,7 +121,10 @@ describe('the app for', { timeout: 300_000 }, () => {
     withExample('astro', async ({ dir, build }) => {
       await build('astro', 'astro', 'build')
       const html = readFileSync(join(dir, 'dist/index.html'), 'utf8')
-      await expectScores([...html.matchAll(/<li>(-?[\d.]+)<\/li>/g)].map(([, score]) => Number(score)))
+      expectScores(
+        [...html.matchAll(/<li>(-?[\d.]+)<\/li>/g)].map(([, score]) => Number(score)),
+        await digit(),
+      )
       await expectFolder(join(dir, 'dist'))
     }))
 
@@ -137,5 +145,22 @@ describe('the app for', { timeout: 300_000 }, () => {
       await build('vite', 'vite', 'build')
       expect(filesIn(join(dir, 'dist')).filter((file) => /\.\w+$/.test(file))).toHaveLength(2)
       await expectPage(pathToFileURL(join(dir, 'dist/index.html')).href)
+    }))
+
+  it('Transformers.js gives what the model gives, on the variant of the page and on one of the command line', () =>
+    withExample('transformers', async ({ dir, build, run }) => {
+      await build('vite', 'vite', 'build')
+      expect(filesIn(join(dir, 'dist')).filter((file) => file.endsWith('.wasm'))).toHaveLength(1)
+      await expectFolder(join(dir, 'dist'), {}, alike())
+
+      const convert = ['convert', 'src/numbers.onnx', '--target', 'portable', '--out', 'converted']
+      await build('unplugin-onnx', 'unplugin-onnx', ...convert)
+      const [model = ''] = filesIn(join(dir, 'converted')).filter((file) => file.endsWith('.onnx'))
+      const folder = join(dir, 'public/models/numbers/onnx')
+      mkdirSync(folder)
+      renameSync(join(dir, 'converted', model), join(folder, 'model_quantized.onnx'))
+      const printed = await run('search.mjs')
+      const scores = [...printed.matchAll(/^(-?[\d.]+) {2}/gm)].map(([, score]) => Number(score))
+      expectScores(scores, await alike())
     }))
 })

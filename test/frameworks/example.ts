@@ -20,6 +20,8 @@ export interface Example {
   readonly dir: string
   /** Runs a command that a package of the app brings, such as `vite`. @returns what it printed */
   build(packageName: string, command: string, ...args: string[]): Promise<string>
+  /** Runs a program of the app. @returns what it printed */
+  run(program: string): Promise<string>
   /** Starts a program that serves the app at a port of this machine, and waits until it does. */
   start(
     program: (port: string) => readonly string[],
@@ -39,18 +41,20 @@ export function copyExample(name: string): Example {
   symlinkSync(conversions, join(dir, 'node_modules/.cache/unplugin-onnx'))
   for (const entry of readdirSync(packages))
     if (!entry.startsWith('.')) symlinkSync(join(packages, entry), join(dir, 'node_modules', entry))
+  const node = async (...args: string[]) => {
+    const { stdout, stderr } = await run(process.execPath, args, {
+      cwd: dir,
+      env: quiet,
+      maxBuffer: 1 << 26,
+    }).catch((error) => {
+      throw new Error(`${error.message}\n${error.stdout}\n${error.stderr}`)
+    })
+    return `${stdout}${stderr}`
+  }
   return {
     dir,
-    async build(packageName, command, ...args) {
-      const { stdout, stderr } = await run(
-        process.execPath,
-        [commandOf(dir, packageName, command), ...args],
-        { cwd: dir, env: quiet, maxBuffer: 1 << 26 },
-      ).catch((error) => {
-        throw new Error(`${error.message}\n${error.stdout}\n${error.stderr}`)
-      })
-      return `${stdout}${stderr}`
-    },
+    build: (packageName, command, ...args) => node(commandOf(dir, packageName, command), ...args),
+    run: node,
     async start(program) {
       const port = String(await freePort())
       const child = spawn(process.execPath, program(port), { cwd: dir, env: { ...quiet, PORT: port } })
