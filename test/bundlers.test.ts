@@ -61,6 +61,20 @@ describe.each(Object.entries(builds))('%s', (_, build) => {
     )
   })
 
+  it('puts all files into the code where it is told to', async () => {
+    const whole = createBasicApp()
+    await build(whole, { inline: true, targets: ['wasm'], onnxruntime: 'external' })
+    expect(named(whole, /\.(?:onnxv?|wasm)$/)).toEqual([])
+    const text = code(whole)
+    const held = [...text.matchAll(/data:application\/octet-stream;base64,([\w+/=]+)/g)].map(
+      ([, body = '']) => createHash('sha256').update(Buffer.from(body, 'base64')).digest('hex'),
+    )
+    const wanted = [...text.matchAll(/["']?sha256["']?: ?["'`]([0-9a-f]{64})["'`]/g)].map(([, hash]) => hash)
+    expect(wanted).toHaveLength(2)
+    expect(held.sort()).toEqual([...wanted, sha256(modelFile('digits_mlp.onnx'))].sort())
+    whole.remove()
+  })
+
   it('leaves out the engines of targets that are not in use', async () => {
     const lean = createBasicApp()
     await build(lean, { targets: ['wasm'] })
