@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 180_000,
+    // What is waited for comes when a loaded machine gets to it.
+    expect: { poll: { timeout: 30_000 } },
     // Models run in worker processes of their own; two files at a time keep two cores busy.
     maxWorkers: 2,
     pool: 'forks',

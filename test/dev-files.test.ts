@@ -174,7 +174,7 @@ it('gives a changed file another URL, and what is gone is a 404', async () => {
   const old = statSync(file)
   utimesSync(file, old.atime, new Date(old.mtimeMs + 5000))
   await expect
-    .poll(async () => urlsIn((await running.get('/src/model.onnx?import')).text)[0], { timeout: 20_000 })
+    .poll(async () => urlsIn((await running.get('/src/model.onnx?import')).text)[0], { timeout: 60_000 })
     .not.toBe(url)
   const fresh = join(app.dir, 'src/gone.onnx')
   writeFileSync(fresh, 'x')

@@ -120,7 +120,7 @@ describe.each(Object.entries(viteVersions))('the dev server of %s', (_, vite) =>
     expect((await get('/src/diabetes_mlp.onnx?import')).text).toContain('"webgpu"')
     writeFileSync(join(app.dir, 'onnx.config.mjs'), "export default { targets: ['wasm'] }\n")
     await expect
-      .poll(async () => (await get('/src/diabetes_mlp.onnx?import')).text, { timeout: 20_000 })
+      .poll(async () => (await get('/src/diabetes_mlp.onnx?import')).text, { timeout: 60_000 })
       .not.toContain('"webgpu"')
   })
 })

@@ -55,9 +55,9 @@ describe.each(Object.entries(viteVersions))('the report in the dev server of %s'
       after: async (page) => {
         const empty = await page.locator('h1').textContent()
         await fetch(`${origin}/deep/src/digits_mlp.onnx?import`)
-        await page.getByRole('heading', { name: 'digits_mlp.onnx' }).waitFor({ timeout: 20_000 })
+        await page.getByRole('heading', { name: 'digits_mlp.onnx' }).waitFor({ timeout: 60_000 })
         await fetch(`${origin}/deep/src/diabetes_mlp.onnx?import`)
-        await page.getByRole('link', { name: /diabetes/ }).waitFor({ timeout: 20_000 })
+        await page.getByRole('link', { name: /diabetes/ }).waitFor({ timeout: 60_000 })
         return { empty, state: await page.locator('.state').textContent() }
       },
     })

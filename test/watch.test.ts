@@ -213,7 +213,7 @@ describe.each(Object.entries(watchers))('%s converts again', (_, start) => {
     }
     const stop = await start(watched, options)
     try {
-      await expect.poll(entries, { timeout: 30_000 }).toBe(1)
+      await expect.poll(entries, { timeout: 60_000 }).toBe(1)
       const path = join(watched.dir, file)
       const bytes = readFileSync(path)
       if (file.endsWith('.npz')) cpSync(modelFile('digits_mobile.npz'), path)
@@ -221,7 +221,7 @@ describe.each(Object.entries(watchers))('%s converts again', (_, start) => {
         bytes[40]! ^= 1
         writeFileSync(path, bytes)
       }
-      await expect.poll(entries, { timeout: 30_000 }).toBe(2)
+      await expect.poll(entries, { timeout: 60_000 }).toBe(2)
     } finally {
       await stop()
       watched.remove()
