@@ -206,7 +206,8 @@ export default defineConfig({ targets: [{ name: 'tv', ...common, recipes: ['int8
 
   it.each([
     [['convert', '-o', 'x'], /model/],
-    [['convert'], /--out/],
+    [['convert'], /models/],
+    [['convert', 'digits_mlp.onnx'], /--out/],
     [['convert', 'digits_mlp.onnx', '-o', 'x', '-t', 'wams'], /wasm/],
     [['convert', 'digits_mlp.onnx', '-o', 'x', '-a', 'excellent'], /high, balanced or small/],
     [['convert', 'digits_mlp.onnx', '-o', 'x', '-a', 'blanced'], /Did you mean balanced/],
