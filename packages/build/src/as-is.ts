@@ -10,7 +10,7 @@ import { printable } from './printable'
 import { hashModel } from './source'
 import { sourceRecipe } from './special-recipes'
 import type { Target } from './targets'
-import { inspectModel } from './tasks/inspect'
+import { inspectModel } from './tasks/inspect-model'
 
 /** A model that nothing was done to, in the form of a conversion. */
 export interface AsIs {

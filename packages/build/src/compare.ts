@@ -13,14 +13,15 @@ import { type ProgressEvent, progress } from './logger'
 import { openModelFile } from './open-model'
 import { type ModelOptions, type NormalizedTask, normalizeOptions } from './options'
 import { reaches, type Verdict } from './planner/score'
-import { WorkerDied, WorkerPool } from './pool'
+import { WorkerPool } from './pool'
 import { printable } from './printable'
 import { hashEvaluation } from './request'
 import { checkSignatures } from './same-signature'
 import type { SessionOptions } from './session-options'
 import { absolute, hashExternal, hashModel } from './source'
 import type { EngineName } from './targets'
-import type { Inspection, ModelFile, TaskEvent, VerifiedFile } from './tasks/task'
+import type { Inspection, ModelFile, Sizes, TaskEvent, VerifiedFile } from './tasks/task'
+import { WorkerDied } from './worker-died'
 
 /** How a variant is opened, and in what. */
 export interface ComparedIn {
@@ -64,12 +65,6 @@ export interface Comparison {
   readonly task?: TaskScore
   /** Whether the score is within what the task allows. */
   readonly taskVerdict?: Verdict
-}
-
-export interface Sizes {
-  /** External data included. */
-  readonly bytes: number
-  readonly brotliBytes: number
 }
 
 export interface Compared {
@@ -178,12 +173,9 @@ async function asOneFile(
   }
 }
 
-async function sizesOf({ model: { path, name, bytes, external } }: Opened, pool: WorkerPool): Promise<Sizes> {
+async function sizesOf({ model: { path, name, external } }: Opened, pool: WorkerPool): Promise<Sizes> {
   const files = await hashExternal(path, name, external)
-  return {
-    bytes: files.reduce((sum, file) => sum + file.bytes, bytes),
-    brotliBytes: await pool.exec('compress', [[path, ...files.map((file) => file.path)]]),
-  }
+  return pool.exec('compress', [[path, ...files.map((file) => file.path)]])
 }
 
 async function compareIn({ engine, session }: ComparedIn, work: Work, root: string): Promise<Comparison> {
@@ -204,7 +196,11 @@ async function compareIn({ engine, session }: ComparedIn, work: Work, root: stri
       : await pool.exec('runSource', [model, inspection, found, data, overrides, folder], steps('run source'))
   if (!run.ok) throw failed(model.name, run.reason)
   const { classes } = inspection
-  const verified = await pool.exec('verify', [variant, found, session, classes, run, folder], steps('verify'))
+  const verified = await pool.exec(
+    'verify',
+    [model, variant, found, session, classes, run, folder],
+    steps('verify'),
+  )
   if (!verified.ok) {
     const [, said] = /^it (?:is not loaded by|fails in) \S+: (.*)/s.exec(verified.reason) ?? []
     throw said === undefined

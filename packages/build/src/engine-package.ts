@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { errors } from './errors'
+import type { EngineFinder } from './observe'
 import type { EngineName } from './targets'
 
 /** An installed onnxruntime package. */
@@ -10,7 +12,7 @@ export interface EnginePackage {
   /** Name on the registry. */
   readonly name: string
   readonly version: string
-  /** Path of the module to import. */
+  /** URL of the module to import. */
   readonly entry: string
 }
 
@@ -30,12 +32,22 @@ export async function findEngine(engine: EngineName, root: string, model: string
     try {
       const required = createRequire(base).resolve(name)
       const { folder, version, exports } = await packageAt(required, name)
-      return { engine, name, version, entry: moduleIn(folder, exports) ?? required }
+      const entry = pathToFileURL(moduleIn(folder, exports) ?? required).href
+      return { engine, name, version, entry }
     } catch (error) {
       cause = error
     }
   }
   throw errors.engineMissing(model, name, cause)
+}
+
+/** The installed onnxruntime, looked for once. */
+export function engineFinder(engine: EngineName, root: string, model: string): EngineFinder {
+  let found: Promise<EnginePackage> | undefined
+  return () => {
+    found ??= findEngine(engine, root, model)
+    return found
+  }
 }
 
 interface PackageJson {

@@ -1,4 +1,3 @@
-import { pathToFileURL } from 'node:url'
 import type { TensorType } from '@unplugin-onnx/runtime'
 import type { InferenceSession, Tensor } from 'onnxruntime-common'
 import { type DenseArray, type Feeds, isNumeric } from './arrays'
@@ -14,8 +13,15 @@ interface OnnxRuntime {
     data: Tensor.DataType | readonly string[],
     dims: readonly number[],
   ) => Tensor
-  readonly env: { logLevel?: string; wasm: { numThreads?: number } }
+  readonly env: {
+    logLevel?: string
+    readonly wasm: { numThreads?: number }
+    readonly versions?: { readonly web?: string }
+  }
 }
+
+/** The package as it comes when it is imported. */
+export type OnnxRuntimeModule = OnnxRuntime | { readonly default: OnnxRuntime }
 
 /** A model opened in an engine. */
 export interface EngineSession {
@@ -34,16 +40,23 @@ const loaded = new Map<string, Promise<OnnxRuntime>>()
 function load({ entry, engine }: EnginePackage): Promise<OnnxRuntime> {
   let runtime = loaded.get(entry)
   if (runtime === undefined) {
-    runtime = import(pathToFileURL(entry).href).then((module: { default?: OnnxRuntime } & OnnxRuntime) => {
-      const ort = module.default ?? module
-      ort.env.logLevel = 'error'
-      // One thread: sums come out in the same order on every machine, and each worker process keeps to one core.
-      if (engine === 'wasm') ort.env.wasm.numThreads = 1
-      return ort
-    })
+    runtime = import(/* @vite-ignore */ entry).then((module) => prepared(module, engine))
     loaded.set(entry, runtime)
   }
   return runtime
+}
+
+/** Takes a module that was imported already for the one at an engine's entry. */
+export function provideEngine({ entry, engine }: EnginePackage, module: OnnxRuntimeModule): void {
+  loaded.set(entry, Promise.resolve(prepared(module, engine)))
+}
+
+function prepared(module: OnnxRuntimeModule, engine: EnginePackage['engine']): OnnxRuntime {
+  const ort = 'InferenceSession' in module ? module : module.default
+  ort.env.logLevel = 'error'
+  // One thread: sums come out in the same order on every machine, and each worker process keeps to one core.
+  if (engine === 'wasm') ort.env.wasm.numThreads = 1
+  return ort
 }
 
 /**

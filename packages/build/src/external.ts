@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } fro
 import { dirname, isAbsolute, join, relative, sep } from 'node:path'
 import type { ExternalFile, ExternalReader } from '@unplugin-onnx/core'
 import { errors } from './errors'
+import { leadsOut } from './external-location'
 
 /**
  * The real path of a model's external data. It has to lie in the model's own folder, links resolved on both sides
@@ -10,13 +11,7 @@ import { errors } from './errors'
  */
 export function resolveExternal(modelPath: string, model: string, location: string): string {
   const parts = location.split(/[/\\]/)
-  const hostile =
-    location.includes('\0') ||
-    isAbsolute(location) ||
-    /^[/\\]/.test(location) || // absolute or UNC, whatever system the model was made for
-    /^[A-Za-z]:/.test(location) ||
-    parts.includes('..')
-  if (hostile) throw errors.externalEscapes(model, location)
+  if (leadsOut(location)) throw errors.externalEscapes(model, location)
   let real: string
   try {
     real = realpathSync(join(dirname(modelPath), ...parts))

@@ -23,14 +23,13 @@ export {
   type StateLinks,
   type WavCalibration,
 } from './calibration'
-export { readNpz } from './calibration/npz'
+export { readNpz } from './calibration/read-npz'
 export {
   type Compared,
   type ComparedIn,
   type CompareOptions,
   type Comparison,
   compareModels,
-  type Sizes,
 } from './compare'
 export { type Conversion, type Converter, type ConverterOptions, convert, createConverter } from './converter'
 export {
@@ -73,8 +72,8 @@ export {
 } from './options'
 export { printable } from './printable'
 export type { ReportData } from './report/data'
-export { readLayers } from './report/layers'
 export { readReport, withFileNames } from './report/read'
+export { readLayers } from './report/read-layers'
 export { type RenderOptions, renderReport, reportJson } from './report/render'
 export { formatSummary } from './summary'
 export {
@@ -85,7 +84,8 @@ export {
   targets,
   variantsOf,
 } from './targets'
-export { inspectModel } from './tasks/inspect'
+export { inspectModel } from './tasks/inspect-model'
+export type { Sizes } from './tasks/task'
 export { calibrationFeeds, type TransformOptions, transform } from './transform'
 export { typesFor } from './types'
 export { filesOf, type VariantFile, variantFiles } from './variant-files'

@@ -10,11 +10,11 @@ import {
 } from '@unplugin-onnx/core'
 import { synthesize } from './calibration'
 import { shapeAttempts } from './calibration/synthesize'
+import { engineFinder } from './engine-package'
 import { errors } from './errors'
 import { observer } from './observe'
-import { engineFinder } from './pass-context'
 import type { EngineName } from './targets'
-import { inspectModel } from './tasks/inspect'
+import { inspectModel } from './tasks/inspect-model'
 
 /** MACs as a run on made-up inputs shows them. */
 export interface RunCount extends MacCount {

@@ -8,9 +8,6 @@ import type { ReportData, ReportLayer } from './report/data'
 import { readReport } from './report/read'
 import { filesOf } from './variant-files'
 
-/** A conversion for one target that has to know what becomes of the others. */
-export class NeedsOtherTargets extends Error {}
-
 /** Key of what a conversion makes for one of its targets alone, as another machine does it. */
 export const partKey = (key: string, target: string): string => sha256(canonical({ part: target, of: key }))
 

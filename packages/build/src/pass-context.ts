@@ -1,18 +1,7 @@
 import { extractConstants, type Model, type PassContext, Tensor } from '@unplugin-onnx/core'
 import type { DenseArray } from './arrays'
 import { openModel } from './engine'
-import { type EnginePackage, findEngine } from './engine-package'
 import { type EngineFinder, observer, type Samples } from './observe'
-import type { EngineName } from './targets'
-
-/** The installed onnxruntime, looked for once. */
-export function engineFinder(engine: EngineName, root: string, model: string): EngineFinder {
-  let found: Promise<EnginePackage> | undefined
-  return () => {
-    found ??= findEngine(engine, root, model)
-    return found
-  }
-}
 
 /**
  * What passes need from outside, by an engine: constant nodes evaluated, values observed on sample inputs.

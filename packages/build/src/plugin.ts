@@ -4,7 +4,6 @@
  */
 
 export type { RemoteOptions } from './cache-remote/settings'
-export { readNpz } from './calibration/npz'
 export {
   type CalibrationOptions,
   calibrationPath,
@@ -15,6 +14,7 @@ export {
   imageLayouts,
   type WavCalibration,
 } from './calibration/options'
+export { readNpz } from './calibration/read-npz'
 export { type Conversion, type Converter, type ConverterOptions, createConverter } from './converter'
 export { targetOf } from './diff/diff'
 export type { Evaluate, EvaluatedModel, Score } from './evaluation'

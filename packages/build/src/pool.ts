@@ -4,17 +4,13 @@ import { fileURLToPath } from 'node:url'
 import { OnnxError, type OnnxErrorOptions } from '@unplugin-onnx/core/catalog'
 import type { Pool } from 'workerpool'
 import { limiter } from './limit'
-import type { TaskEvent, Tasks } from './tasks/task'
+import type { TaskEvent, TaskRunner, Tasks } from './tasks/task'
+import { WorkerDied } from './worker-died'
 
 /** What a worker answers: a result, or an OnnxError as data. */
 export type Answer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: OnnxErrorOptions }
-
-/** A worker process ended before its task did. */
-export class WorkerDied extends Error {
-  override readonly name = 'WorkerDied'
-}
 
 /** The pool was closed with the task still open. */
 export class PoolClosed extends Error {
@@ -40,7 +36,7 @@ const workerFile = [new URL('./worker.js', import.meta.url), new URL('../dist/wo
  * A bounded pool of worker processes. Processes, not threads: a native crash in onnxruntime then costs one candidate and not
  * the bundler. They start with the first task and end when there has been none for two seconds.
  */
-export class WorkerPool {
+export class WorkerPool implements TaskRunner {
   readonly #size: number
   readonly #timeout: number
   /** Tasks wait here and not in workerpool, whose queue stands still when a worker with others behind it dies. */

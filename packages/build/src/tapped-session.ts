@@ -1,4 +1,3 @@
-import { basename, dirname } from 'node:path'
 import {
   type ExternalLocation,
   type Model,
@@ -69,9 +68,13 @@ function mappedFrom(weights: ReadonlySet<Tensor>, runs: number): Handover | unde
   for (const weight of weights) {
     const path = weight.externalFile()?.path
     if (path === undefined || weight.external === undefined) return undefined
-    folder ??= dirname(path)
-    if (dirname(path) !== folder) return undefined
-    places.set(weight, { ...weight.external, location: basename(path), length: weight.byteLength })
+    const at = path.startsWith('/')
+      ? path.lastIndexOf('/')
+      : Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\'))
+    const parent = path.slice(0, at) || '/'
+    folder ??= parent
+    if (parent !== folder) return undefined
+    places.set(weight, { ...weight.external, location: path.slice(at + 1), length: weight.byteLength })
   }
   const session = {
     model_external_initializers_file_folder_path: folder,

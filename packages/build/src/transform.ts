@@ -1,13 +1,15 @@
 import { applyPasses, type Model, type Step, type StepResult } from '@unplugin-onnx/core'
 import type { Feeds } from './arrays'
-import { hashCalibration, openCalibration, type SampleLimits, type SampleSource } from './calibration'
+import { hashCalibration, openCalibration, type SampleSource } from './calibration'
 import { type CalibrationOptions, normalizeCalibration } from './calibration/options'
 import type { EngineSession } from './engine'
+import { engineFinder } from './engine-package'
 import type { EngineFinder } from './observe'
-import { engineFinder, passContext } from './pass-context'
+import { passContext } from './pass-context'
 import { openTapped } from './tapped-session'
 import type { EngineName } from './targets'
-import { inspectModel } from './tasks/inspect'
+import { inspectModel } from './tasks/inspect-model'
+import { transformLimits } from './transform-limits'
 
 export interface TransformOptions {
   /** Name of the model, for messages. */
@@ -26,9 +28,6 @@ export interface TransformOptions {
 
 /** State is fed back over more steps than it takes to pack weights for the processor. */
 const manyRuns = 100
-
-/** Samples are run a few times in all, not for each candidate. */
-const limits: SampleLimits = { samples: 128, elements: 16_000_000 }
 
 /**
  * Applies passes to a model with an engine at hand: constant subgraphs are folded, and with calibration inputs activations
@@ -50,7 +49,7 @@ export async function transform(
   const finder = engineFinder(engine, root, name)
   const source = await openSamples(model, calibration, root, name, finder)
   try {
-    const samples = await source?.samples(limits)
+    const samples = await source?.samples(transformLimits)
     const context = passContext(finder, name, samples, reference)
     return await applyPasses(model, steps, { ...context, weightsAreFinite })
   } finally {
@@ -69,7 +68,7 @@ export async function calibrationFeeds(
   const source = await openSamples(model, calibration, root, name, engineFinder(engine, root, name))
   try {
     const feeds: Feeds[] = []
-    for await (const feed of (await source?.samples(limits)) ?? []) feeds.push(feed)
+    for await (const feed of (await source?.samples(transformLimits)) ?? []) feeds.push(feed)
     return feeds
   } finally {
     await source?.close()

@@ -14,6 +14,7 @@ import { shard } from './tasks/shard'
 import type { Tasks } from './tasks/task'
 import { time } from './tasks/time'
 import { verify } from './tasks/verify'
+import { workFolder } from './tasks/work-folder'
 import { write } from './tasks/write'
 
 const step: Step = (done, total) => emit({ kind: 'step', done, total })
@@ -35,15 +36,29 @@ const tasks: {
   readonly [K in keyof Tasks]: (...args: Parameters<Tasks[K]>) => Promise<Answer<ReturnType<Tasks[K]>>>
 } = {
   inspect: answering(inspect),
-  runSource: answering((...args) => runSource(...args, step)),
-  runSamples: answering((...args) => runSamples(...args, step)),
-  write: answering(write),
+  runSource: answering((model, inspection, engine, calibration, overrides, work) =>
+    runSource(model, inspection, engine, calibration, overrides, workFolder(model, work), step),
+  ),
+  runSamples: answering((model, inspection, engine, calibration, overrides, work) =>
+    runSamples(model, inspection, engine, calibration, overrides, workFolder(model, work), step),
+  ),
+  write: answering((model, request, work, engine) => write(model, request, workFolder(model, work), engine)),
   shard: answering(shard),
-  search: answering((...args) => search(...args, step)),
-  verify: answering((...args) => verify(...args, step)),
-  time: answering(time),
-  evaluate: answering(evaluate),
-  describe: answering(describe),
+  search: answering((model, request, engine, options, classes, samples, work) =>
+    search(model, request, engine, options, classes, samples, workFolder(model, work), step),
+  ),
+  verify: answering((model, file, engine, options, classes, run, work) =>
+    verify(file, engine, options, classes, run, workFolder(model, work), step),
+  ),
+  time: answering((model, file, engine, options, work) =>
+    time(file, engine, options, workFolder(model, work)),
+  ),
+  evaluate: answering((model, inspection, file, evaluation, engine, options, work) =>
+    evaluate(model, inspection, file, evaluation, engine, options, workFolder(model, work)),
+  ),
+  describe: answering((model, variants, engine, samples, work) =>
+    describe(model, variants, engine, samples, workFolder(model, work)),
+  ),
   compress: answering(compress),
 }
 

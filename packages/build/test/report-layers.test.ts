@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { applyPasses, encodeModel, Model, readModel, type Step, Tensor } from '@unplugin-onnx/core'
 import { describe, expect, it } from 'vitest'
 import { gridOf, histogramOf } from '../src/report/histogram'
-import { layersOf, readLayers } from '../src/report/layers'
+import { layersOf } from '../src/report/layers'
+import { readLayers } from '../src/report/read-layers'
 import { temporaryFolder } from './models'
 
 const float32 = (...shape: (number | string)[]) => ({ kind: 'tensor', dataType: 'float32', shape }) as const

@@ -9,8 +9,9 @@ import { type Model, readModel, Tensor, tapModel } from '@unplugin-onnx/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Feeds } from '../src/arrays'
 import { openModel } from '../src/engine'
+import { engineFinder } from '../src/engine-package'
 import { openModelFile } from '../src/open-model'
-import { engineFinder, passContext } from '../src/pass-context'
+import { passContext } from '../src/pass-context'
 import { handovers, openTapped } from '../src/tapped-session'
 
 const folder = fileURLToPath(new URL('../../../test/fixtures/models/', import.meta.url))

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { encodeModel, type Observation, passes, readModel } from '@unplugin-onnx/core'
 import { describe, expect, it } from 'vitest'
-import { engineFinder, passContext } from '../src/pass-context'
+import { engineFinder } from '../src/engine-package'
+import { passContext } from '../src/pass-context'
 import { transform } from '../src/transform'
 
 const folder = fileURLToPath(new URL('../../../test/fixtures/models/', import.meta.url))

@@ -5,6 +5,7 @@ import { encodeModel, type Model, readModel, Tensor } from '@unplugin-onnx/core'
 import { describe, expect, it } from 'vitest'
 import { findEngine } from '../src/engine-package'
 import { sha256 } from '../src/hash'
+import { workFolder } from '../src/tasks/work-folder'
 import { write } from '../src/tasks/write'
 import { fixtures, packageRoot, temporaryFolder } from './models'
 
@@ -19,7 +20,12 @@ async function stored(recipe: string, change: (model: Model) => void = () => und
   writeFileSync(path, bytes)
   const model = { path, name: 'model.onnx', bytes: bytes.length, sha256: sha256(bytes), external: [] }
   const engine = await findEngine('wasm', packageRoot, model.name)
-  const written = await write(model, { recipe, file: 'variant', places: [] }, folder, engine)
+  const written = await write(
+    model,
+    { recipe, file: 'variant', places: [] },
+    workFolder(model, folder),
+    engine,
+  )
   if (!written.ok) throw new Error(written.reason)
   const made = readFileSync(join(folder, 'variant'))
   expect(written).toMatchObject({ bytes: made.length, sha256: sha256(made) })

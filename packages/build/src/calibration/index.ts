@@ -1,6 +1,6 @@
 export type { CalibrationData } from './data'
 export { hashCalibration } from './data'
-export { openCalibration, openSynthesized, type SampledModel } from './open'
+export { openCalibration, openSynthesized } from './open'
 export {
   type CalibrationOptions,
   calibrationPath,
@@ -15,4 +15,5 @@ export {
   type WavCalibration,
 } from './options'
 export type { SampleLimits, SamplePart, SampleSet, SampleSource } from './sample-source'
+export type { SampledModel } from './source-of'
 export { type Overrides, type Synthesized, type SynthesizeOptions, synthesize } from './synthesize'

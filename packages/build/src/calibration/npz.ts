@@ -1,19 +1,18 @@
-import { createRequire } from 'node:module'
 import type { DenseArray } from '../arrays'
 import { readNpy } from './npy'
 
 const maxBytes = 2 ** 31
 
-/** Loaded with the first archive: it takes as long as all the rest of what most commands need. */
-const fflate = (): typeof import('fflate') => createRequire(import.meta.url)('fflate')
+type Unzip = typeof import('fflate')['unzipSync']
 
 /**
  * Reads the arrays of a numpy .npz (savez and savez_compressed), by name.
+ * @param unzipSync of fflate
  * @throws Error that says what is wrong, without the file's name
  */
-export function readNpz(bytes: Uint8Array): Map<string, DenseArray> {
+export function npzArrays(bytes: Uint8Array, unzipSync: Unzip): Map<string, DenseArray> {
   let total = 0
-  const files = unzip(bytes, (size) => {
+  const files = unzip(bytes, unzipSync, (size) => {
     total += size
     return total <= maxBytes
   })
@@ -31,9 +30,13 @@ export function readNpz(bytes: Uint8Array): Map<string, DenseArray> {
   return arrays
 }
 
-function unzip(bytes: Uint8Array, fits: (size: number) => boolean): Record<string, Uint8Array> {
+function unzip(
+  bytes: Uint8Array,
+  unzipSync: Unzip,
+  fits: (size: number) => boolean,
+): Record<string, Uint8Array> {
   try {
-    return fflate().unzipSync(bytes, {
+    return unzipSync(bytes, {
       filter: ({ name, originalSize }) => name.endsWith('.npy') && fits(originalSize),
     })
   } catch (cause) {

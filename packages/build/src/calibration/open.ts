@@ -1,10 +1,7 @@
-import { OnnxError } from '@unplugin-onnx/core'
 import { type Feeds, isNumeric, sizeOf } from '../arrays'
 import { arrayOfNumbers } from '../numbers'
 import { printable } from '../printable'
-import type { Inspection } from '../tasks/task'
 import { arrayRows } from './array-rows'
-import { choose, leastToSplit } from './choose'
 import type { CalibrationData } from './data'
 import { imageRows } from './image-rows'
 import { moduleSteps } from './module-steps'
@@ -13,23 +10,13 @@ import { Scratch } from './on-disk'
 import type { StateLinks } from './options'
 import { pictureReader } from './picture-file'
 import { recurrentCure } from './recurrent'
-import type { Rows, SampleSet, SampleSource, Step } from './sample-source'
+import type { Rows, SampleSource, Step } from './sample-source'
 import { type Complaints, complaints } from './signature'
+import { completed, restOf, type SampledModel, sampleAt, sourceOf } from './source-of'
 import { elementsIn, spool } from './spool'
-import { fedBack, type Link, linksOf, maxSteps, type RunModel } from './state'
-import { chooseShapes, type Overrides, synthesize, synthesizedSamples } from './synthesize'
+import { fedBack, type Link, linksOf, maxSteps } from './state'
+import { chooseShapes, synthesize, synthesizedSamples } from './synthesize'
 import { wavRows } from './wav-rows'
-
-/** The model that samples are for. */
-export interface SampledModel {
-  /** For messages. */
-  readonly name: string
-  readonly inspection: Pick<Inspection, 'inputs' | 'outputs' | 'vocabularies'>
-  /** Shapes and ranges of inputs that calibration leaves out. */
-  readonly overrides?: Overrides
-  /** Runs the model: only where state is fed back. */
-  readonly run?: RunModel
-}
 
 /**
  * Opens calibration data and holds it against the model's signature. Samples lie on disk until they are asked for; inputs
@@ -148,19 +135,6 @@ async function* stepsOf(rows: Rows, complain: Complaints): AsyncIterable<Step> {
   }
 }
 
-/** All inputs that a sample leaves out, but for state that is fed back. */
-const restOf = (
-  given: Feeds,
-  sample: number,
-  { inspection, overrides = {} }: SampledModel,
-  links: readonly Link[],
-) => {
-  const fed = new Set(links.map(({ input }) => input.name))
-  const { feeds, notes } = synthesize(inspection, overrides, { given, sample })
-  const wanted = ([name]: readonly [string, unknown]) => !fed.has(name)
-  return { feeds: Object.fromEntries(Object.entries(feeds).filter(wanted)), notes }
-}
-
 async function* withRest(
   steps: AsyncIterable<Step>,
   model: SampledModel,
@@ -169,18 +143,6 @@ async function* withRest(
   let sample = 0
   for await (const step of steps)
     yield { ...step, feeds: { ...restOf(step.feeds, sample++, model, links).feeds, ...step.feeds } }
-}
-
-async function completed(rows: Rows, model: SampledModel): Promise<Rows> {
-  const { notes } = restOf(await rows.at(0).catch(() => ({})), 0, model, [])
-  return {
-    ...rows,
-    async at(index) {
-      const given = await rows.at(index)
-      return { ...restOf(given, index, model, []).feeds, ...given }
-    },
-    notes: [...rows.notes, ...notes.map((note) => `Not in the calibration data: ${note}`)],
-  }
 }
 
 function withState(
@@ -209,54 +171,4 @@ function withState(
     )
   }
   return fedBack(steps, links, zeros, run, complain, cure)
-}
-
-async function sampleAt(rows: Rows, index: number, complain: Complaints): Promise<Feeds> {
-  try {
-    return await rows.at(index)
-  } catch (cause) {
-    if (cause instanceof OnnxError) throw cause
-    throw complain.sample(rows.nameOf(index), cause instanceof Error ? cause.message : String(cause), cause)
-  }
-}
-
-function sourceOf(
-  rows: Rows,
-  kind: SampleSource['kind'],
-  complain: Complaints,
-  close: () => Promise<void>,
-): SampleSource {
-  const few =
-    kind === 'calibration' && rows.length < leastToSplit
-      ? [
-          `${rows.length === 1 ? 'There is 1 sample' : `There are ${rows.length} samples`}, too few to keep some for verification alone: with ${leastToSplit} or more, what passes were fitted to is not what is verified on.`,
-        ]
-      : []
-  return {
-    kind,
-    count: rows.length,
-    notes: [...rows.notes, ...few],
-    async samples(limits, part) {
-      const indices = await choose(rows, limits, part)
-      return setOf(rows, indices, complain)
-    },
-    close,
-  }
-}
-
-function setOf(rows: Rows, indices: readonly number[], complain: Complaints): SampleSet {
-  const rowOf = (index: number): number => {
-    const row = indices[index]
-    if (row === undefined) throw new RangeError(`there is no sample ${index}`)
-    return row
-  }
-  const at = async (index: number) => sampleAt(rows, rowOf(index), complain)
-  return {
-    length: indices.length,
-    at,
-    nameOf: (index) => rows.nameOf(rowOf(index)),
-    async *[Symbol.asyncIterator]() {
-      for (let index = 0; index < indices.length; index++) yield await at(index)
-    },
-  }
 }

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises'
 import type { Candidate, Manifest, Variant } from '@unplugin-onnx/runtime'
 import type { NormalizedOptions } from '../options'
 import { printable } from '../printable'
@@ -18,8 +17,8 @@ export async function manifestOf(
   const shipped = await Promise.all(
     choices.map(({ recipe, winner, target }) => workshop.ship(recipe, winner, target)),
   )
-  const [sourceBrotli, ...variants] = await Promise.all([
-    workshop.brotli([model.path, ...external.map((file) => file.path)]),
+  const [sourceSizes, ...variants] = await Promise.all([
+    workshop.sourceSizes(),
     ...choices.map(async (choice, index): Promise<Variant> => {
       const { target, winner, recipe, accuracy, task } = choice
       const files = shipped[index] ?? winner
@@ -29,8 +28,7 @@ export async function manifestOf(
         provider: target.provider,
         ...(target.requires.length > 0 && { requires: target.requires }),
         file: files.file,
-        bytes: await bytesOf(workshop.pathsOf(files)),
-        brotliBytes: await workshop.brotli(workshop.pathsOf(files)),
+        ...(await workshop.sizesOf(files)),
         sha256: files.sha256,
         ...(files.shards && { shards: files.shards }),
         recipe,
@@ -62,7 +60,7 @@ export async function manifestOf(
     source: {
       file: '',
       bytes: job.totalBytes,
-      brotliBytes: sourceBrotli,
+      brotliBytes: sourceSizes.brotliBytes,
       sha256: model.sha256,
       external: external.map(({ location, bytes, sha256 }) => ({ location, bytes, sha256 })),
     },
@@ -88,12 +86,6 @@ function tooLarge(variants: readonly Variant[], shards: NormalizedOptions['shard
   return files
     .filter(({ bytes }) => bytes > shards.maxBytes)
     .map(({ bytes }) => `A file has ${bytes} bytes, over shards.maxBytes: a tensor alone is larger.`)
-}
-
-/** Of all files together, as they lie on disk. */
-async function bytesOf(paths: readonly string[]): Promise<number> {
-  const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size))
-  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 /** @param shipped whether the choice is a variant of the build */

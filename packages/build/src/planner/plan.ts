@@ -1,11 +1,10 @@
 import type { Manifest } from '@unplugin-onnx/runtime'
 import type { Report } from '../logger'
+import { NeedsOtherTargets } from '../needs-other-targets'
 import type { Preference } from '../options'
-import { NeedsOtherTargets } from '../parts'
-import type { WorkerPool } from '../pool'
 import type { ReportData } from '../report/data'
 import { isLossless } from '../special-recipes'
-import type { Inspection } from '../tasks/task'
+import type { Inspection, TaskRunner } from '../tasks/task'
 import { checkOptions } from './check-options'
 import { type Choice, choose } from './choose'
 import type { Job } from './job'
@@ -20,12 +19,12 @@ export interface Planned {
 
 /**
  * Makes all candidates, runs source and candidates in the engines of the targets, and takes for each target what is
- * preferred within the budget; where nothing is, the source itself. Worker processes do the work.
+ * preferred within the budget; where nothing is, the source itself. In a build, worker processes do the work.
  */
 export async function plan(
   job: Job,
   inspection: Inspection,
-  pool: WorkerPool,
+  pool: TaskRunner,
   report: Report,
 ): Promise<Planned> {
   checkOptions(job, inspection)

@@ -21,7 +21,7 @@ export async function reportOf(
           ...candidateOf(target, each),
           ...(latency && { latency }),
           ...(outputs && { outputs }),
-          ...(file && each.chosen && { brotliBytes: await workshop.brotli(workshop.pathsOf(file)) }),
+          ...(file && each.chosen && { brotliBytes: (await workshop.sizesOf(file)).brotliBytes }),
         }
       }),
     ),

@@ -1,11 +1,9 @@
-import { join } from 'node:path'
 import type { DeviceFeature } from '@unplugin-onnx/runtime'
 import type { Budget } from '../budget'
 import type { EnginePackage } from '../engine-package'
 import { Flights } from '../flights'
 import type { Report } from '../logger'
 import type { Effort } from '../options'
-import { WorkerDied, type WorkerPool } from '../pool'
 import type { ReportLayer } from '../report/data'
 import type { SessionOptions } from '../session-options'
 import { mixes, sourceRecipe } from '../special-recipes'
@@ -19,13 +17,16 @@ import type {
   Mixed,
   Scored,
   Sharded,
+  Sizes,
   SourceRun,
   TaskEvent,
+  TaskRunner,
   Timed,
   Verified,
   VerifiedFile,
   Written,
 } from '../tasks/task'
+import { WorkerDied } from '../worker-died'
 import type { Job } from './job'
 import { needsCalibration } from './needs-calibration'
 
@@ -62,17 +63,17 @@ export class Workshop {
   readonly #timed = new Flights<Timed>({ keep: true })
   readonly #scored = new Flights<Scored>({ keep: true })
   readonly #sharded = new Flights<Sharded>({ keep: true })
-  readonly #compressed = new Flights<number>({ keep: true })
+  readonly #compressed = new Flights<Sizes>({ keep: true })
   readonly #loudness = new Map<string, readonly Loudness[]>()
   readonly #evaluator: EnginePackage
   readonly job: Job
   readonly inspection: Inspection
   /** All targets, each once for every kind of device. */
   readonly places: readonly Place[]
-  readonly #pool: WorkerPool
+  readonly #pool: TaskRunner
   readonly #report: Report
 
-  constructor(job: Job, inspection: Inspection, pool: WorkerPool, report: Report) {
+  constructor(job: Job, inspection: Inspection, pool: TaskRunner, report: Report) {
     this.job = job
     this.inspection = inspection
     this.places = job.targets.flatMap((target) =>
@@ -171,7 +172,7 @@ export class Workshop {
       return attempted(() =>
         this.#pool.exec(
           'verify',
-          [file, engine, session, classes, run, this.job.work],
+          [this.job.model, file, engine, session, classes, run, this.job.work],
           this.#steps('verify', recipe),
         ),
       )
@@ -223,16 +224,22 @@ export class Workshop {
     return file.bounced[this.places.indexOf(place)] ?? { added: [], inherited: [] }
   }
 
-  /** Size under brotli, all files together. */
-  brotli(paths: readonly string[]): Promise<number> {
-    return this.#compressed.join(paths.join('\0'), () => {
-      this.#report('compress')
-      return this.#pool.exec('compress', [paths])
-    })
+  /** Sizes of the source's files together. */
+  sourceSizes(): Promise<Sizes> {
+    const { model, external } = this.job
+    return this.#sizes([model.path, ...external.map(({ path }) => path)])
   }
 
-  pathsOf({ file, shards = [] }: VerifiedFile): string[] {
-    return [file, ...shards.map((shard) => shard.file)].map((name) => join(this.job.work, name))
+  /** Sizes of a variant's files together. */
+  sizesOf({ file, shards = [] }: VerifiedFile): Promise<Sizes> {
+    return this.#sizes([file, ...shards.map((shard) => shard.file)])
+  }
+
+  #sizes(files: readonly string[]): Promise<Sizes> {
+    return this.#compressed.join(files.join('\0'), () => {
+      this.#report('compress')
+      return this.#pool.exec('compress', [files, this.job.work])
+    })
   }
 
   /** What became of each weight. A report without it is better than no build. */

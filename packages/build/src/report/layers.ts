@@ -1,6 +1,6 @@
 import { type Model, measureErrors, type Node, readModel, type Tensor, type Value } from '@unplugin-onnx/core'
-import { openModelFile } from '../open-model'
 import { printable } from '../printable'
+import type { OpenFile } from '../tasks/workbench'
 import type { LayerVariant, ReportLayer } from './data'
 import { histogramOf } from './histogram'
 import { floats, gridOfDequantized, type Stored, storedAs } from './stored'
@@ -54,26 +54,27 @@ export function* layersOf(source: Model, variants: readonly OpenVariant[]): Gene
 }
 
 /**
- * `layersOf` for files. Large files are not read as a whole.
- * @param source path, and name for messages
- * @param variants `file` is the name in the manifest, `path` where it lies
+ * `layersOf` for files that are opened for it, and closed.
+ * @param open opens a variant, or without one the source
+ * @param name of the source, for messages
  */
-export function readLayers(
-  source: { readonly path: string; readonly name: string },
-  variants: readonly (Omit<OpenVariant, 'model'> & { readonly path: string })[],
+export function layersIn<V extends Omit<OpenVariant, 'model'>>(
+  open: (variant?: V) => OpenFile,
+  variants: readonly V[],
+  name: string,
 ): ReportLayer[] {
-  const opened: { close(): void }[] = []
-  const open = (path: string): Model => {
-    const file = openModelFile(path, source.name)
+  const opened: OpenFile[] = []
+  const read = (variant?: V): Model => {
+    const file = open(variant)
     opened.push(file)
-    return readModel(file.bytes, { external: file.external, name: printable(source.name) })
+    return readModel(file.bytes, { external: file.external, name: printable(name) })
   }
   try {
-    const models = [...new Map(variants.map((variant) => [variant.file, variant])).values()]
+    const different = [...new Map(variants.map((variant) => [variant.file, variant])).values()]
     return [
       ...layersOf(
-        open(source.path),
-        models.map(({ path, ...variant }) => ({ ...variant, model: open(path) })),
+        read(),
+        different.map((variant) => ({ ...variant, model: read(variant) })),
       ),
     ]
   } finally {

@@ -1,15 +1,12 @@
-import { join } from 'node:path'
 import { linearLayers, readModel, type Value } from '@unplugin-onnx/core'
 import type { EnginePackage } from '../engine-package'
-import { ExternalFiles } from '../external'
 import { passContext } from '../pass-context'
 import { printable } from '../printable'
-import { readBytes } from '../read-bytes'
 import type { Histogram, ReportLayer } from '../report/data'
 import { bins } from '../report/histogram'
-import { readLayers } from '../report/layers'
-import { loadSample } from './samples'
+import { layersIn } from '../report/layers'
 import type { DescribedVariant, ModelFile } from './task'
+import type { Workbench } from './workbench'
 
 /** Activations are shown, not measured: few samples do, and of large models few layers. */
 const shown = { samples: 2, layers: 200 }
@@ -23,12 +20,9 @@ export async function describe(
   variants: readonly DescribedVariant[],
   engine: EnginePackage | null,
   samples: number,
-  work: string,
+  work: Workbench,
 ): Promise<ReportLayer[]> {
-  const layers = readLayers(
-    model,
-    variants.map((variant) => ({ ...variant, path: join(work, variant.file) })),
-  )
+  const layers = layersIn((variant) => work.open(variant?.file), variants, model.name)
   const activations =
     engine === null ? new Map<string, Histogram>() : await activationsOf(model, engine, samples, work)
   return layers.map((layer) => {
@@ -42,21 +36,18 @@ async function activationsOf(
   model: ModelFile,
   engine: EnginePackage,
   samples: number,
-  work: string,
+  work: Workbench,
 ): Promise<Map<string, Histogram>> {
   const found = new Map<string, Histogram>()
-  const external = new ExternalFiles(model.path, model.name)
+  const source = work.openSource()
   try {
-    const parsed = readModel(readBytes(model.path), {
-      external: external.reader,
-      name: printable(model.name),
-    })
+    const parsed = readModel(source.bytes, { external: source.external, name: printable(model.name) })
     const inputs = new Map<Value, string[]>()
     for (const { weight, input } of linearLayers(parsed).slice(0, shown.layers))
       inputs.set(input, [...(inputs.get(input) ?? []), weight.name])
     const feeds = Array.from(
       { length: Math.min(samples, shown.samples) },
-      (_, index) => loadSample(work, engine.engine, index).feeds,
+      (_, index) => work.sample(engine.engine, index).feeds,
     )
     const { calibration } = passContext(async () => engine, model.name, feeds)
     const spans = new Map<Value, { from: number; to: number; counts: number[] }>()
@@ -68,7 +59,7 @@ async function activationsOf(
   } catch {
     // A picture less in the report is nothing to fail a build for.
   } finally {
-    external.close()
+    source.close()
   }
   return found
 }

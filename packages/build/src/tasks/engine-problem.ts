@@ -1,5 +1,5 @@
 import { workerEmit } from 'workerpool'
-import { engineMessage } from '../errors'
+import { engineMessage, hasAborted } from '../errors'
 import type { TaskEvent } from './task'
 
 export const emit = (event: TaskEvent): void => workerEmit(event)
@@ -9,9 +9,8 @@ export const emit = (event: TaskEvent): void => workerEmit(event)
  * process says so and ends, and the pool starts another.
  */
 export async function engineProblem(cause: unknown): Promise<string> {
-  const text = cause instanceof Error ? cause.message : String(cause)
   const short = engineMessage(cause)
-  if ((cause instanceof Error && cause.name === 'RuntimeError') || /^Aborted\(/.test(text)) {
+  if (hasAborted(cause)) {
     emit({ kind: 'crash', reason: `onnxruntime-web aborted: ${short}` })
     // Never answers: an answer would free the process for a task that dies with it.
     await new Promise(() => setTimeout(() => process.exit(70), 50))

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { OnnxError } from '@unplugin-onnx/core'
 import type { DenseArray } from '../arrays'
 import { feedOf } from '../calibration/feed'
@@ -7,11 +6,11 @@ import type { EnginePackage } from '../engine-package'
 import { errors, reasonOf } from '../errors'
 import { type Evaluate, type EvaluationModule, importModule } from '../evaluation'
 import { printable } from '../printable'
-import { readBytes } from '../read-bytes'
 import type { SessionOptions } from '../session-options'
-import { engineProblem } from './engine-problem'
 import { openSource } from './open-source'
 import type { Inspection, ModelFile, Scored, VerifiedFile } from './task'
+import { notWhatWasWritten } from './verify'
+import type { Workbench } from './workbench'
 
 /**
  * Lets the user's module score the source, or a variant. What is wrong with the module fails the conversion; a variant that
@@ -25,20 +24,20 @@ export async function evaluate(
   evaluation: EvaluationModule,
   engine: EnginePackage,
   options: SessionOptions | undefined,
-  work: string,
+  work: Workbench,
 ): Promise<Scored> {
   const failed = (message: string, cause?: unknown) =>
     errors.evaluationFailed(model.name, evaluation.name, message, cause)
   const score = await evaluateOf(evaluation, failed)
   let session: EngineSession
   try {
+    const bytes = file === null ? undefined : await work.read(file.file, file.sha256)
+    if (file !== null && bytes === undefined) return { ok: false, reason: notWhatWasWritten }
     session =
-      file === null
-        ? await openSource(model, engine)
-        : await openModel(engine, readBytes(join(work, file.file)), [], options)
+      bytes === undefined ? await openSource(work, engine) : await openModel(engine, bytes, [], options)
   } catch (cause) {
     if (cause instanceof OnnxError) throw cause
-    return { ok: false, reason: `it is not loaded by ${engine.name}: ${await engineProblem(cause)}` }
+    return { ok: false, reason: `it is not loaded by ${engine.name}: ${await work.problemOf(cause)}` }
   }
   const names = inspection.outputs.map(({ name }) => name)
   try {
@@ -56,7 +55,7 @@ export async function evaluate(
     if (cause instanceof OnnxError) throw cause
     // The source runs: what fails on a variant alone is the variant's fault.
     if (file === null) throw failed(`fails on the source: ${reasonOf(cause)}`, cause)
-    return { ok: false, reason: `the evaluation fails on it: ${await engineProblem(cause)}` }
+    return { ok: false, reason: `the evaluation fails on it: ${await work.problemOf(cause)}` }
   } finally {
     await session.close()
   }

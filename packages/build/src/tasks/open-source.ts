@@ -1,21 +1,16 @@
 import { type EngineSession, openModel } from '../engine'
 import type { EnginePackage } from '../engine-package'
-import { errors } from '../errors'
-import { resolveExternal } from '../external'
-import { sha256 } from '../hash'
-import { readBytes } from '../read-bytes'
-import type { ModelFile } from './task'
+import type { Workbench } from './workbench'
 
 /**
  * Opens the source as it is, with its external data.
  * @throws OnnxError ONNX_MODEL_CHANGING; Error of onnxruntime where it refuses the model
  */
-export async function openSource(model: ModelFile, engine: EnginePackage): Promise<EngineSession> {
-  const bytes = readBytes(model.path)
-  if (sha256(bytes) !== model.sha256) throw errors.modelChanging(model.name)
-  const external = model.external.map((location) => ({
-    path: location,
-    data: readBytes(resolveExternal(model.path, model.name, location)),
-  }))
-  return openModel(engine, bytes, external)
+export async function openSource(work: Workbench, engine: EnginePackage): Promise<EngineSession> {
+  const source = work.openSource()
+  try {
+    return await openModel(engine, source.bytes, source.externalData())
+  } finally {
+    source.close()
+  }
 }

@@ -1,12 +1,11 @@
 import { OnnxError } from '@unplugin-onnx/core'
-import { type CalibrationData, type Overrides, openCalibration, type SampleLimits } from '../calibration'
+import type { CalibrationData, Overrides, SampleLimits } from '../calibration'
 import type { EngineSession } from '../engine'
 import type { EnginePackage } from '../engine-package'
-import { engineProblem } from './engine-problem'
 import { openSource } from './open-source'
 import type { Step } from './run-source'
-import { saveSample } from './samples'
 import type { Inspection, ModelFile, SourceRun } from './task'
+import type { Workbench } from './workbench'
 
 /** No candidates wait, so more is taken than a conversion does. */
 const limits: SampleLimits = { samples: 1024, elements: 64_000_000 }
@@ -18,20 +17,20 @@ export async function runSamples(
   engine: EnginePackage,
   data: CalibrationData,
   overrides: Overrides,
-  work: string,
+  work: Workbench,
   step: Step,
 ): Promise<SourceRun> {
   let session: EngineSession | undefined
   try {
-    session = await openSource(model, engine)
+    session = await openSource(work, engine)
     const { run } = session
-    const source = await openCalibration(data, { name: model.name, inspection, overrides, run }, work)
+    const source = await work.openCalibration(data, { name: model.name, inspection, overrides, run })
     try {
       const names = inspection.outputs.map(({ name }) => name)
       const samples = await source.samples(limits)
       for (let index = 0; index < samples.length; index++) {
         const feeds = await samples.at(index)
-        saveSample(work, engine.engine, index, { feeds, outputs: await run(feeds, names) })
+        work.keepSample(engine.engine, index, { feeds, outputs: await run(feeds, names) })
         step(index + 1, samples.length)
       }
       const counts = { samples: samples.length, observed: 0 }
@@ -48,7 +47,7 @@ export async function runSamples(
     }
   } catch (cause) {
     if (cause instanceof OnnxError) throw cause
-    return { ok: false, reason: `the source fails in ${engine.name}: ${await engineProblem(cause)}` }
+    return { ok: false, reason: `the source fails in ${engine.name}: ${await work.problemOf(cause)}` }
   } finally {
     await session?.close()
   }

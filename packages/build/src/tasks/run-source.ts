@@ -1,25 +1,19 @@
 import { OnnxError } from '@unplugin-onnx/core'
 import { Agreement } from '../accuracy'
 import { type DenseArray, type Feeds, sizeOf } from '../arrays'
-import {
-  type CalibrationData,
-  type Overrides,
-  openCalibration,
-  type SampleLimits,
-  synthesize,
-} from '../calibration'
+import type { CalibrationData } from '../calibration/data'
 import { seededRandom } from '../calibration/random'
 import { recurrentCure } from '../calibration/recurrent'
-import { shapeAttempts, synthesizedSamples } from '../calibration/synthesize'
+import type { SampleLimits } from '../calibration/sample-source'
+import { type Overrides, shapeAttempts, synthesize, synthesizedSamples } from '../calibration/synthesize'
 import type { EngineSession } from '../engine'
 import type { EnginePackage } from '../engine-package'
 import { errors } from '../errors'
 import { numbersOf } from '../numbers'
-import { engineProblem } from './engine-problem'
 import { openSource } from './open-source'
 import { sameBits } from './same-bits'
-import { type Sample, saveSample } from './samples'
 import type { Inspection, ModelFile, SourceRun } from './task'
+import type { Sample, Workbench } from './workbench'
 
 export type Step = (done: number, total: number) => void
 
@@ -32,15 +26,15 @@ export async function runSource(
   engine: EnginePackage,
   calibration: CalibrationData | null,
   overrides: Overrides,
-  work: string,
+  work: Workbench,
   step: Step,
 ): Promise<SourceRun> {
   let session: EngineSession
   try {
-    session = await openSource(model, engine)
+    session = await openSource(work, engine)
   } catch (cause) {
     if (cause instanceof OnnxError) throw cause
-    return { ok: false, reason: `the source is not loaded by ${engine.name}: ${await engineProblem(cause)}` }
+    return { ok: false, reason: `the source is not loaded by ${engine.name}: ${await work.problemOf(cause)}` }
   }
   const outputs = inspection.outputs.map((output) => output.name)
   try {
@@ -59,7 +53,7 @@ async function onCalibration(
   { engine, name }: EnginePackage,
   calibration: CalibrationData,
   overrides: Overrides,
-  work: string,
+  work: Workbench,
   session: EngineSession,
   step: Step,
 ): Promise<SourceRun> {
@@ -69,21 +63,21 @@ async function onCalibration(
       inspection.outputs.map((output) => output.name),
     )
   const sampled = { name: model.name, inspection, overrides, run: session.run }
-  const source = await openCalibration(calibration, sampled, work)
+  const source = await work.openCalibration(calibration, sampled)
   try {
     const observed = await source.samples(limits, 'calibration')
     for (let index = 0; index < observed.length; index++)
-      saveSample(work, `observed.${engine}`, index, { feeds: await observed.at(index), outputs: {} })
+      work.keepSample(`observed.${engine}`, index, { feeds: await observed.at(index), outputs: {} })
     const verified = await source.samples(limits, 'verification')
     let steady = true
     for (let index = 0; index < verified.length; index++) {
       const feeds = await verified.at(index)
       try {
         const outputs = await run(feeds)
-        saveSample(work, engine, index, { feeds, outputs })
+        work.keepSample(engine, index, { feeds, outputs })
         if (index === 0) steady = sameBits(outputs, await run(feeds))
       } catch (cause) {
-        const message = `the source fails on it in ${name}: ${await engineProblem(cause)}`
+        const message = `the source fails on it in ${name}: ${await work.problemOf(cause)}`
         throw errors.calibrationSampleInvalid(
           model.name,
           calibration.name,
@@ -108,7 +102,7 @@ async function onSynthesized(
   inspection: Inspection,
   { engine, name }: EnginePackage,
   overrides: Overrides,
-  work: string,
+  work: Workbench,
   run: (feeds: Feeds) => Promise<Feeds>,
   step: Step,
 ): Promise<SourceRun> {
@@ -129,11 +123,11 @@ async function onSynthesized(
         const feeds = made(sample)
         const outputs = await run(feeds)
         if (sample === 0) steady = sameBits(outputs, await run(feeds))
-        if (await tells(feeds, outputs, run)) saveSample(work, engine, samples++, { feeds, outputs })
+        if (await tells(feeds, outputs, run)) work.keepSample(engine, samples++, { feeds, outputs })
         else spare.push({ feeds, outputs })
         step(Math.min(sample + 1, wanted), wanted)
       }
-      if (samples === 0) for (const each of spare.slice(0, wanted)) saveSample(work, engine, samples++, each)
+      if (samples === 0) for (const each of spare.slice(0, wanted)) work.keepSample(engine, samples++, each)
       const { notes } = synthesize(inspection, overrides, { attempt })
       const resized = await resize(inspection, engine, overrides, work, run, attempt)
       return { ok: true, source: 'synthesized', samples, observed: 0, steady, resized, notes }
@@ -143,7 +137,7 @@ async function onSynthesized(
   }
   return {
     ok: false,
-    reason: `the source fails in ${name} on synthesized inputs: ${await engineProblem(first)}`,
+    reason: `the source fails in ${name} on synthesized inputs: ${await work.problemOf(first)}`,
   }
 }
 
@@ -155,14 +149,14 @@ async function resize(
   inspection: Inspection,
   engine: EnginePackage['engine'],
   overrides: Overrides,
-  work: string,
+  work: Workbench,
   run: (feeds: Feeds) => Promise<Feeds>,
   attempt: number,
 ): Promise<boolean> {
   const { feeds, dynamic } = synthesize(inspection, overrides, { attempt, size: 1 })
   if (!dynamic) return false
   try {
-    saveSample(work, `resized.${engine}`, 0, { feeds, outputs: await run(feeds) })
+    work.keepSample(`resized.${engine}`, 0, { feeds, outputs: await run(feeds) })
     return true
   } catch {
     return false

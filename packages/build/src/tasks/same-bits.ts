@@ -7,7 +7,10 @@ export function sameBits(first: Feeds, second: Feeds): boolean {
     if (other === undefined || other.length !== data.length) return false
     if (!isNumberArray(data) || !isNumberArray(other))
       return data.every((each, index) => each === other[index])
-    const bytes = (array: ArrayBufferView) => Buffer.from(array.buffer, array.byteOffset, array.byteLength)
-    return bytes(data).equals(bytes(other))
+    const [bytes, others] = [bytesOf(data), bytesOf(other)]
+    return bytes.length === others.length && bytes.every((byte, index) => byte === others[index])
   })
 }
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)

@@ -1,20 +1,17 @@
-import { type Model, readModel, writeModel } from '@unplugin-onnx/core'
+import { encodeModel, type Model, readModel } from '@unplugin-onnx/core'
 import { Agreement } from '../accuracy'
 import { judge } from '../budget'
 import { type EngineSession, openModel } from '../engine'
 import type { EnginePackage } from '../engine-package'
-import { ExternalFiles } from '../external'
 import { passContext } from '../pass-context'
 import { printable } from '../printable'
-import { readBytes } from '../read-bytes'
 import type { SessionOptions } from '../session-options'
 import { mixes } from '../special-recipes'
-import { engineProblem } from './engine-problem'
 import { applyRecipe } from './recipe'
 import type { Step } from './run-source'
-import { loadSample } from './samples'
 import type { Loudness, Mixed, ModelFile, SearchRequest } from './task'
 import { bytesOf, type Group, halves, type Weight } from './weight-groups'
+import type { Workbench } from './workbench'
 
 /** Share of the runs that go into finding out which weights are loud; the others try mixes. */
 const rankingShare = 0.4
@@ -47,19 +44,18 @@ export async function search(
   options: SessionOptions | undefined,
   classes: readonly string[],
   samples: number,
-  work: string,
+  work: Workbench,
   step: Step,
 ): Promise<Mixed> {
   const found = mixes.get(mix)
   if (found === undefined) return { ok: false, reason: `there is no mix '${mix}'`, loudness: [] }
   const { above, bits } = found
   const loudness: Loudness[] = []
-  const external = new ExternalFiles(model.path, model.name)
+  const source = work.openSource()
   try {
-    const source = readBytes(model.path)
     const context = { ...passContext(async () => engine, model.name), remembered: new Map() }
     const variant = async (keep: readonly string[]): Promise<Model> => {
-      const parsed = readModel(source, { external: external.reader, name: printable(model.name) })
+      const parsed = readModel(source.bytes, { external: source.external, name: printable(model.name) })
       await applyRecipe(parsed, mix, keep, context)
       return parsed
     }
@@ -77,12 +73,7 @@ export async function search(
       step(Math.min(++done, runs), runs)
       const names = new Set(quantized.map(({ name }) => name))
       const kept = all.map(({ name }) => name).filter((name) => !names.has(name))
-      const session = await openModel(
-        engine,
-        Buffer.concat([...writeModel(await variant(kept))]),
-        [],
-        options,
-      )
+      const session = await openModel(engine, encodeModel(await variant(kept)), [], options)
       try {
         return await use(session)
       } finally {
@@ -90,7 +81,7 @@ export async function search(
       }
     }
     const noiseOn = async (session: EngineSession, index: number): Promise<number> => {
-      const { feeds, outputs } = loadSample(work, engine.engine, index)
+      const { feeds, outputs } = work.sample(engine.engine, index)
       const agreement = new Agreement(new Set())
       const problem = agreement.add(outputs, await session.run(feeds, Object.keys(outputs)))
       return problem === undefined ? 10 ** (-agreement.result().sqnr / 10) : 1e6
@@ -137,7 +128,7 @@ export async function search(
         async (session) => {
           const agreement = new Agreement(new Set(classes))
           for (const index of [...worst]) {
-            const { feeds, outputs } = loadSample(work, engine.engine, index)
+            const { feeds, outputs } = work.sample(engine.engine, index)
             const problem = agreement.add(outputs, await session.run(feeds, Object.keys(outputs)))
             const { top1: _, ...soFar } = agreement.result()
             if (problem === undefined && judge(soFar, budget).within) continue
@@ -180,9 +171,9 @@ export async function search(
     )
     return { ok: true, keep, loudness }
   } catch (cause) {
-    return { ok: false, reason: `no mix of precisions was found: ${await engineProblem(cause)}`, loudness }
+    return { ok: false, reason: `no mix of precisions was found: ${await work.problemOf(cause)}`, loudness }
   } finally {
-    external.close()
+    source.close()
   }
 }
 
@@ -196,8 +187,8 @@ const typical = (noises: readonly number[]): number =>
   Math.exp(noises.reduce((sum, noise) => sum + Math.log(Math.max(noise, 1e-20)), 0) / noises.length)
 
 /** Small inputs run fast, so each group is measured on more of them: one to eight samples. */
-function samplesFor(work: string, engine: EnginePackage): number {
-  const { feeds } = loadSample(work, engine.engine, 0)
+function samplesFor(work: Workbench, engine: EnginePackage): number {
+  const { feeds } = work.sample(engine.engine, 0)
   const elements = Object.values(feeds).reduce((sum, { data }) => sum + data.length, 0)
   return Math.max(1, Math.min(8, Math.round(rankingElements / elements)))
 }

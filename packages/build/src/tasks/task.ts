@@ -7,7 +7,7 @@ import type { EvaluationModule } from '../evaluation'
 import type { OperatorTable, UnsupportedNode } from '../operators'
 import type { ReportLayer } from '../report/data'
 import type { SessionOptions } from '../session-options'
-import type { SampleSet } from './samples'
+import type { SampleSet } from './workbench'
 
 /** The source of a conversion, as worker processes need it. */
 export interface ModelFile {
@@ -122,6 +122,12 @@ export interface DescribedVariant {
   readonly skipped: readonly Skip[]
 }
 
+export interface Sizes {
+  /** External data included. */
+  readonly bytes: number
+  readonly brotliBytes: number
+}
+
 /** What worker processes do. All arguments and results are plain data. */
 export interface Tasks {
   /** Reads a model. */
@@ -163,6 +169,7 @@ export interface Tasks {
   ): Mixed
   /** Runs a variant on what the source was run on. */
   verify(
+    model: ModelFile,
     file: VerifiedFile,
     engine: EnginePackage,
     options: SessionOptions | undefined,
@@ -196,8 +203,21 @@ export interface Tasks {
     samples: number,
     work: string,
   ): readonly ReportLayer[]
-  /** Size under brotli, all files together. */
-  compress(paths: readonly string[]): number
+  /**
+   * Sizes of files together.
+   * @param folder that they lie in, where they are no absolute paths
+   */
+  compress(files: readonly string[], folder?: string): Sizes
+}
+
+/** Runs tasks, one at a time or several. */
+export interface TaskRunner {
+  /** @throws OnnxError as the task threw it, WorkerDied where the process that ran it ended */
+  exec<K extends keyof Tasks>(
+    task: K,
+    args: Parameters<Tasks[K]>,
+    onEvent?: (event: TaskEvent) => void,
+  ): Promise<ReturnType<Tasks[K]>>
 }
 
 /** What a task tells while it is at work. */

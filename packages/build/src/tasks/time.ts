@@ -1,13 +1,11 @@
-import { join } from 'node:path'
 import type { Latency } from '@unplugin-onnx/runtime'
 import { type EngineSession, openModel } from '../engine'
 import type { EnginePackage } from '../engine-package'
-import { readBytes } from '../read-bytes'
 import type { SessionOptions } from '../session-options'
-import { engineProblem } from './engine-problem'
 import { openSource } from './open-source'
-import { loadSample } from './samples'
-import type { Attempt, ModelFile, VerifiedFile } from './task'
+import type { Attempt, VerifiedFile } from './task'
+import { notWhatWasWritten } from './verify'
+import type { Workbench } from './workbench'
 
 /** Pairs of runs: enough for a steady median, few where one takes long. */
 const pairs = { least: 7, most: 301, milliseconds: 500 }
@@ -19,19 +17,20 @@ const doubtful = { ratio: 1.1, least: 31, milliseconds: 3_000 }
  * Which of the two goes first changes with each pair.
  */
 export async function time(
-  model: ModelFile,
-  { file }: VerifiedFile,
+  { file, sha256 }: VerifiedFile,
   engine: EnginePackage,
   options: SessionOptions | undefined,
-  work: string,
+  work: Workbench,
 ): Promise<Attempt<{ readonly latency: Latency }>> {
   const sessions: EngineSession[] = []
   try {
-    const source = await openSource(model, engine)
+    const source = await openSource(work, engine)
     sessions.push(source)
-    const variant = await openModel(engine, readBytes(join(work, file)), [], options)
+    const bytes = await work.read(file, sha256)
+    if (bytes === undefined) return { ok: false, reason: notWhatWasWritten }
+    const variant = await openModel(engine, bytes, [], options)
     sessions.push(variant)
-    const { feeds, outputs } = loadSample(work, engine.engine, 0)
+    const { feeds, outputs } = work.sample(engine.engine, 0)
     const names = Object.keys(outputs)
     const taken = async (session: EngineSession) => {
       const start = performance.now()
@@ -53,7 +52,7 @@ export async function time(
     }
     return { ok: true, latency: { milliseconds: median(milliseconds), ratio: median(ratios) } }
   } catch (cause) {
-    return { ok: false, reason: `it could not be timed: ${await engineProblem(cause)}` }
+    return { ok: false, reason: `it could not be timed: ${await work.problemOf(cause)}` }
   } finally {
     for (const session of sessions) await session.close()
   }

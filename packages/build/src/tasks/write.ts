@@ -1,21 +1,14 @@
-import { copyFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { type Model, OnnxError, readModel, writeModel } from '@unplugin-onnx/core'
 import type { EnginePackage } from '../engine-package'
-import { errors } from '../errors'
-import { ExternalFiles } from '../external'
-import { sha256 } from '../hash'
 import type { Samples } from '../observe'
 import { type UnsupportedNode, unsupported } from '../operators'
 import { passContext } from '../pass-context'
 import { printable } from '../printable'
-import { readBytes } from '../read-bytes'
 import { sessionOptionsFor } from '../session-options'
 import { sourceRecipe } from '../special-recipes'
 import { applyRecipe } from './recipe'
-import { loadSample } from './samples'
 import type { ModelFile, WriteRequest, Written } from './task'
-import { writeChunks } from './write-chunks'
+import type { Workbench } from './workbench'
 
 const maxSkips = 100
 
@@ -23,26 +16,22 @@ const maxSkips = 100
 export async function write(
   model: ModelFile,
   { recipe, file, keep = [], samples, places }: WriteRequest,
-  work: string,
+  work: Workbench,
   engine: EnginePackage,
 ): Promise<Written> {
-  const path = join(work, file)
-  const source = readBytes(model.path)
-  if (sha256(source) !== model.sha256) throw errors.modelChanging(model.name)
-  const external = new ExternalFiles(model.path, model.name)
+  const source = work.openSource()
   try {
-    const read = () => readModel(source, { external: external.reader, name: printable(model.name) })
+    const read = () => readModel(source.bytes, { external: source.external, name: printable(model.name) })
     const parsed = read()
     const own = places.map((place) => unsupported(parsed, place, place))
     if (recipe === sourceRecipe && model.external.length === 0) {
-      copyFileSync(model.path, path)
       const bounced = own.map((inherited) => ({ added: [], inherited }))
-      return { ok: true, file, bytes: model.bytes, sha256: model.sha256, skipped: [], bounced }
+      return { ok: true, file, ...(await work.keep(file, [source.bytes])), skipped: [], bounced }
     }
     const seen: Samples =
       samples === undefined
         ? []
-        : { length: samples.count, at: (index) => loadSample(work, samples.of, index).feeds }
+        : { length: samples.count, at: (index) => work.sample(samples.of, index).feeds }
     const context = passContext(async () => engine, model.name, seen, seen.length > 0 ? read() : undefined)
     const written = async (variant: Model, weightsAreFinite: boolean): Promise<Written> => {
       const skipped =
@@ -53,7 +42,7 @@ export async function write(
       return {
         ok: true,
         file,
-        ...writeChunks(path, writeModel(variant)),
+        ...(await work.keep(file, writeModel(variant))),
         skipped: skipped.slice(0, maxSkips),
         bounced: places.map((place, index) => {
           const inherited = own[index] ?? []
@@ -78,7 +67,7 @@ export async function write(
       cause instanceof OnnxError ? cause.problem : cause instanceof Error ? cause.message : String(cause)
     return { ok: false, reason: `the recipe failed: ${printable(reason)}` }
   } finally {
-    external.close()
+    source.close()
   }
 }
 

@@ -1,0 +1,4 @@
+/** A worker process ended before its task did. */
+export class WorkerDied extends Error {
+  override readonly name = 'WorkerDied'
+}
