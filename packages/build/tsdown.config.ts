@@ -13,6 +13,16 @@ export default defineConfig([
     dts: { tsconfig: 'tsconfig.json' },
     clean: true,
   },
+  // For pages: nothing of what is for Node, not in shared chunks either.
+  {
+    name: 'browser',
+    entry: ['src/browser.ts'],
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    dts: { tsconfig: 'tsconfig.json' },
+    clean: false,
+  },
   // The page of a report: its script is whole, libraries included, and lies in the page itself.
   {
     name: 'report',

@@ -5,7 +5,7 @@ import { h, name, responsive, roving, segments, svg } from './dom'
 import * as format from './format'
 import type { Outcome } from './outcome'
 import { type Precision, precisionOf, precisions } from './precision'
-import { asTable } from './table'
+import { asTable, type Column } from './table'
 import { explains, type Lines } from './tooltip'
 
 type Grouping = 'layer' | 'kind'
@@ -39,7 +39,51 @@ export function sizesSection(report: ReportData, { variant }: Outcome): HTMLElem
   const after = sideOf(`After: ${printable(variant.recipe)}`, variant.bytes, report.layers, (layer) =>
     layer.variants.find(({ file }) => file === variant.file),
   )
-  const sides = [before, after]
+  return section(
+    [before, after],
+    'Equal areas are equal bytes, before and after; colours tell the bits of an element.',
+    asTable(
+      'Bytes of each layer, before and after',
+      [
+        ...columns,
+        { label: 'Before', number: true, cell: (layer) => format.bytes(layer.bytes) },
+        {
+          label: 'After',
+          number: true,
+          cell: (layer) => {
+            const found = layer.variants.find(({ file }) => file === variant.file)
+            return found === undefined ? '' : format.bytes(found.bytes)
+          },
+        },
+      ],
+      report.layers,
+    ),
+  )
+}
+
+/** Bytes of a model that nothing was done to yet. */
+export function sourceSizesSection(bytes: number, layers: readonly ReportLayer[]): HTMLElement {
+  return section(
+    [sideOf('All bytes', bytes, layers, (layer) => layer)],
+    'Areas are bytes; colours tell the bits of an element.',
+    asTable(
+      'Bytes of each layer',
+      [
+        ...columns,
+        { label: 'Shape', cell: ({ dims, dataType }) => [`${dims.join(' × ')} `, name(dataType)] },
+        { label: 'Bytes', number: true, cell: (layer) => format.bytes(layer.bytes) },
+      ],
+      layers,
+    ),
+  )
+}
+
+const columns: readonly Column<ReportLayer>[] = [
+  { label: 'Layer', cell: ({ node }) => name(node) },
+  { label: 'Kind', cell: ({ opType }) => name(opType) },
+]
+
+function section(sides: readonly Side[], note: string, tableOfLayers: HTMLElement): HTMLElement {
   let grouping: Grouping = 'layer'
   const holder = h('div')
   const draw = () =>
@@ -61,32 +105,12 @@ export function sizesSection(report: ReportData, { variant }: Outcome): HTMLElem
         draw()
       }),
     ),
-    h(
-      'p',
-      { class: 'note' },
-      'Equal areas are equal bytes, before and after; colours tell the bits of an element.',
-    ),
-    report.layers.length === 0
-      ? h('p', { class: 'empty' }, 'Sizes of single layers are not known for this conversion.')
+    h('p', { class: 'note' }, note),
+    sides.every(({ cells }) => cells.every(({ layer }) => layer === undefined))
+      ? h('p', { class: 'empty' }, 'Sizes of single layers are not known.')
       : holder,
     legend(sides),
-    asTable(
-      'Bytes of each layer, before and after',
-      [
-        { label: 'Layer', cell: ({ node }) => name(node) },
-        { label: 'Kind', cell: ({ opType }) => name(opType) },
-        { label: 'Before', number: true, cell: (layer) => format.bytes(layer.bytes) },
-        {
-          label: 'After',
-          number: true,
-          cell: (layer) => {
-            const found = layer.variants.find(({ file }) => file === variant.file)
-            return found === undefined ? '' : format.bytes(found.bytes)
-          },
-        },
-      ],
-      report.layers,
-    ),
+    tableOfLayers,
   )
 }
 
@@ -136,7 +160,7 @@ function treemaps(sides: readonly Side[], grouping: Grouping, width: number): HT
     sides.map((side) => {
       const share = side.bytes / total
       // Side by side the same height, one upon the other the same width: the areas stay comparable.
-      const w = narrow ? width : Math.max(24, Math.round((width - gap) * share))
+      const w = narrow ? width : Math.max(24, Math.round((width - gap * (sides.length - 1)) * share))
       const hgt = narrow ? Math.max(24, Math.round(height * 1.6 * share)) : height
       return h(
         'figure',
