@@ -1,5 +1,5 @@
 /** The arrows of the house: who may import whom, and what core must never know. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
@@ -56,6 +56,8 @@ interface Import {
   readonly file: string
   readonly from: string
   readonly to: string
+  /** As it is written. */
+  readonly specifier: string
 }
 
 /** `core/wire` for packages/core/src/wire/reader.ts, `build` for any file of packages/build/src. */
@@ -77,6 +79,7 @@ function importsOf(file: string): Import[] {
       file: relative(root, file),
       from: roomOf(file),
       to: typeOnly ? `${target} (types)` : target,
+      specifier: text,
     })
   }
   const visit = (node: ts.Node): void => {
@@ -122,6 +125,27 @@ describe('layering', () => {
       .filter((file) => relative(root, file).startsWith(join('packages', 'core')))
       .filter((file) => /\b(process|Buffer|console|require)\s*[.(]/.test(readFileSync(file, 'utf8')))
       .map((file) => relative(root, file))
+    expect(outside).toEqual([])
+  })
+
+  it('keeps Node out of all that a page takes of build', () => {
+    const reached = new Set<string>()
+    const outside: string[] = []
+    const visit = (file: string) => {
+      if (reached.has(file)) return
+      reached.add(file)
+      for (const { to, specifier } of importsOf(file)) {
+        if (to.endsWith('(types)')) continue
+        const at = resolve(dirname(file), specifier)
+        if (specifier.startsWith('.')) visit(existsSync(`${at}.ts`) ? `${at}.ts` : join(at, 'index.ts'))
+        else if (!/^(@unplugin-onnx\/core|fflate)(\/|$)/.test(specifier))
+          outside.push(`${relative(root, file)} imports ${specifier}`)
+      }
+      if (/\b(process|Buffer|console|require)\s*[.(]/.test(readFileSync(file, 'utf8')))
+        outside.push(`${relative(root, file)} uses what Node has`)
+    }
+    visit(join(root, 'packages/build/src/browser.ts'))
+    expect(reached.size).toBeGreaterThan(40)
     expect(outside).toEqual([])
   })
 

@@ -14,6 +14,7 @@ const start = [
   page('Recipes', '/recipes'),
   page('Frameworks', '/frameworks'),
   page('Coming from Python', '/from-python'),
+  page('Playground', '/playground'),
 ]
 const reference = [
   page('Options', '/options'),
@@ -27,6 +28,7 @@ const api = [
   page('unplugin-onnx', '/api/unplugin-onnx'),
   page('unplugin-onnx/runtime', '/api/runtime'),
   page('@unplugin-onnx/build', '/api/build'),
+  page('@unplugin-onnx/build/browser', '/api/build-browser'),
   page('@unplugin-onnx/core', '/api/core'),
 ]
 

@@ -14,12 +14,14 @@ export const pages = {
   'unplugin-onnx': 'unplugin/src/index.ts',
   runtime: 'runtime/src/index.ts',
   build: 'build/src/index.ts',
+  'build-browser': 'build/src/browser.ts',
   core: 'core/src/index.ts',
 }
 
 const titles = {
   runtime: 'unplugin-onnx/runtime',
   build: '@unplugin-onnx/build',
+  'build-browser': '@unplugin-onnx/build/browser',
   core: '@unplugin-onnx/core',
 }
 
