@@ -305,6 +305,15 @@ describe('inspect', () => {
     })
   })
 
+  it('keeps apart what a length is multiplied by, where an exporter named it by a formula', () => {
+    const model = readModel(readFileSync(join(folder, 'digits_mlp.onnx')))
+    for (const value of [...model.graph.inputs, ...model.graph.outputs])
+      if (value.type?.kind === 'tensor')
+        value.type = { ...value.type, shape: ['floor(n/2) + 1', ...(value.type.shape?.slice(1) ?? [])] }
+    writeFileSync(join(folder, 'formula.onnx'), encodeModel(model))
+    expect(run('inspect', 'formula.onnx').stdout).toMatch(/^MACs +[\d,]+ \* \(floor\(n\/2\) \+ 1\)$/m)
+  })
+
   it('says for every target whether it runs there, and what is in the way', () => {
     cpSync(modelFile('code_lang.onnx'), join(folder, 'code_lang.onnx'))
     const { targets } = json(run('inspect', 'code_lang.onnx', '--json').stdout) as {

@@ -1,7 +1,7 @@
 /** What the planner decides, and why, on real models in the real engines. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { encodeModel, Model, readModel, Tensor } from '@unplugin-onnx/core'
+import { encodeModel, Model, readModel, Tensor, type Value } from '@unplugin-onnx/core'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Conversion, type Converter, createConverter, type ModelOptions } from '../src/index'
@@ -169,6 +169,45 @@ describe('what is preferred', () => {
     expect(chosen?.latency?.ratio).toBeLessThanOrEqual(best * 1.1)
     expect(chosen?.latency?.ratio).toBeLessThanOrEqual(1.25)
     expect(chosen?.reason).toContain('fastest')
+  })
+
+  it('is the source where what computes otherwise is hardly smaller', async () => {
+    const type = { kind: 'tensor', dataType: 'float32' } as const
+    const model = Model.create({
+      opsetImports: { '': 17 },
+      name: 'table',
+      inputs: { x: { ...type, shape: [1, 64] }, row: { kind: 'tensor', dataType: 'int64', shape: [1] } },
+    })
+    const { graph } = model
+    const [x, row] = graph.inputs
+    const add = (opType: string, inputs: Value[], output: string, attributes = {}) =>
+      graph.addNode({ opType, name: output, inputs, outputs: [output], attributes }).outputs[0]!
+    const table = Uint8Array.from({ length: 4096 * 64 }, (_, at) => (at * 193) % 251)
+    const looked = add(
+      'Gather',
+      [graph.addInitializer('table', Tensor.fromBytes('uint8', [4096, 64], table)), row!],
+      'looked',
+    )
+    const floats = add('Cast', [looked], 'floats', { to: { type: 'int', value: 1n } })
+    const weights = Float32Array.from({ length: 64 * 8 }, (_, at) => Math.sin(at * at))
+    const matrix = Tensor.fromBytes('float32', [64, 8], new Uint8Array(weights.buffer))
+    const y = add('MatMul', [add('Mul', [floats, x!], 'lit'), graph.addInitializer('w', matrix)], 'y')
+    graph.addOutput(y, { ...type, shape: [1, 8] })
+    const quantized = join(folder, 'table.onnx')
+    writeFileSync(quantized, encodeModel(model))
+    const options = {
+      targets: ['wasm'],
+      inputs: { row: { dims: [1], range: [0, 4095] } },
+      effort: 'fast',
+    } as const
+    const conversion = await converter.convert(quantized, options)
+    expect(conversion.manifest.variants[0]?.recipe).toMatch(/^float32$|^source$/)
+    expect(candidate(conversion, 'float16')).toMatchObject({
+      chosen: false,
+      reason: 'It is hardly smaller than what computes the same as the source.',
+    })
+    const small = await converter.convert(quantized, { ...options, prefer: 'size' })
+    expect(small.manifest.variants[0]?.recipe).toMatch(/^int|^float16$/)
   })
 
   it('says of a slow one that it is slower', async () => {

@@ -57,6 +57,8 @@ type Made = Candidate & { readonly file: WrittenFile }
 const slower = 1.25
 /** For speed, variants within this factor of the fastest are as fast, and the smaller one is taken. */
 const asFast = 1.1
+/** What is left of the smallest file that computes as the source does, at most, for what computes otherwise to be worth it. */
+const worthwhile = 0.98
 
 /**
  * Makes a target's candidates, holds them against the budget in the target's engine, and takes the one that is preferred;
@@ -69,9 +71,15 @@ export async function choose(target: Place, workshop: Workshop): Promise<Choice>
   const candidates = await makeAll(target, workshop, run)
   const made = candidates.filter((each): each is Made => each.file !== undefined && each.reason === undefined)
   made.sort((a, b) => a.file.bytes - b.file.bytes)
+  const exact = Math.min(
+    job.totalBytes,
+    ...made.filter(({ recipe }) => isLossless(recipe)).map(({ file }) => file.bytes),
+  )
   for (const each of made) {
     const [bounced] = workshop.bounced(each.file, target).added
     if (each.file.bytes >= job.totalBytes) each.reason = 'It is not smaller than the source.'
+    else if (prefer === 'balanced' && !isLossless(each.recipe) && each.file.bytes > exact * worthwhile)
+      each.reason = 'It is hardly smaller than what computes the same as the source.'
     else if (bounced !== undefined)
       each.reason = sentence(
         `${target.provider} has no right ${bounced.opType} of this kind: ${bounced.reason}`,

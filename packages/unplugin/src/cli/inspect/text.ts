@@ -52,10 +52,13 @@ function signatureText({ name, type, shape }: Signature): string {
   return `${printable(name)}: ${type}${lengths === undefined ? '' : `[${lengths.join(', ')}]`}`
 }
 
+/** A length as a factor: exporters name some by formulas, `floor(height/2) + 1`. */
+const lengthText = (name: string): string => (/^[\w.:]+$/.test(name) ? name : `(${printable(name)})`)
+
 /** `1,234 * batch + 56 * batch * seq`. */
 const amountText = (amounts: readonly Amount[]): string =>
   amounts
-    .map(({ factor, per }) => [factor.toLocaleString('en'), ...per.map(printable)].join(' * '))
+    .map(({ factor, per }) => [factor.toLocaleString('en'), ...per.map(lengthText)].join(' * '))
     .join(' + ')
 
 function macRows({ total, operators, uncounted, ranOn }: Macs): Row[] {
