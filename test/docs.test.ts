@@ -15,12 +15,15 @@ const docs = readdirSync(join(root, 'docs')).filter((file) => file.endsWith('.md
 /** A file that is shown whole. It compiles where it lies, by the example's own `typecheck`. */
 const quoted = /\x3c!-- file: (\S+) -->\n```\w+\n(?:\/\/|\x3c!--) (\S+)(?: -->)?\n([\s\S]*?)```/g
 
-const sources = readdirSync(join(root, 'packages')).flatMap((name) => {
-  const src = join(root, 'packages', name, 'src')
-  return readdirSync(src, { recursive: true, encoding: 'utf8' })
+const sourceFolders = [
+  ...readdirSync(join(root, 'packages')).map((name) => join(root, 'packages', name, 'src')),
+  join(root, 'playground/src'),
+]
+const sources = sourceFolders.flatMap((src) =>
+  readdirSync(src, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
-    .map((file) => readFileSync(join(src, file), 'utf8'))
-})
+    .map((file) => readFileSync(join(src, file), 'utf8')),
+)
 
 describe('docs/errors.md', () => {
   const codesIn = (text: string) => [...new Set(text.match(/\bONNX_[A-Z0-9_]+\b/g))].sort()

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliCompressSync } from 'node:zlib'
-import { encodeModel, Model, passes, recipes, Tensor } from '@unplugin-onnx/core'
+import { encodeModel, Model, passes, readModel, recipes, Tensor } from '@unplugin-onnx/core'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commandOf, env } from '../examples/testing'
@@ -90,11 +90,13 @@ async function convert(page: Page): Promise<void> {
   await settled(page, 'conversion', ['done', 'failed'])
 }
 
-async function download(page: Page, target: string): Promise<Buffer> {
+async function saved(page: Page, button: string): Promise<Buffer> {
   const begun = page.waitForEvent('download')
-  await page.locator(`button[data-targets="${target}"]`).click()
+  await page.locator(button).click()
   return readFileSync(await (await begun).path())
 }
+
+const download = (page: Page, target: string) => saved(page, `button[data-targets="${target}"]`)
 
 const cli = (...args: string[]) =>
   run(process.execPath, [join(root, 'packages/unplugin/bin/unplugin-onnx.js'), ...args], {
@@ -141,7 +143,8 @@ describe('a model in the page', () => {
       const cards = await page.locator('.result').allTextContents()
       const outputs = await page.locator('[aria-label="Agreement of each output"] tbody tr').allTextContents()
       const code = await page.locator('pre').allTextContents()
-      return { overview, cards, outputs, code, wasm: await download(page, 'wasm') }
+      const wasm = await download(page, 'wasm')
+      return { overview, cards, outputs, code, wasm, dropped: await saved(page, '[data-recipe=float16]') }
     })
     expect(problems).toEqual([])
     expect(asked).toEqual([])
@@ -173,6 +176,8 @@ describe('a model in the page', () => {
       ['wasm', 'int8'],
     ])
     expect(sha256(seen.wasm)).toBe(variants[1]?.sha256)
+    expect(seen.dropped.length).toBeGreaterThan(seen.wasm.length)
+    expect(readModel(seen.dropped).graph.inputs.map(({ name }) => name)).toEqual(['x'])
   })
 
   it('goes through passes with their options to the bytes of the command line, weights in Constant nodes included', async () => {

@@ -1,5 +1,5 @@
-import { errors } from '@unplugin-onnx/build/browser'
-import { OnnxError } from '@unplugin-onnx/core'
+import { OnnxError } from '@unplugin-onnx/core/catalog'
+import { errors } from './errors'
 
 /** An error as the page shows it. */
 export interface Problem {
@@ -19,9 +19,13 @@ export async function answering<T>(model: string, action: () => Promise<T>): Pro
   try {
     return { ok: true, value: await action() }
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    const error = cause instanceof OnnxError ? cause : errors.pageFailed(model, reason)
-    const { code, problem: message, cure } = error
-    return { ok: false, problem: { code, message, cure, ...(error.model && { model: error.model }) } }
+    return { ok: false, problem: problemOf(cause instanceof OnnxError ? cause : errors.failed(model, cause)) }
   }
 }
+
+export const problemOf = ({ code, problem, cure, model }: OnnxError): Problem => ({
+  code,
+  message: problem,
+  cure,
+  ...(model !== undefined && { model }),
+})

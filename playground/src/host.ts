@@ -1,5 +1,6 @@
 import { type Remote, wrap } from 'comlink'
-import type { Answer, Problem } from './answer'
+import { type Answer, type Problem, problemOf } from './answer'
+import { errors } from './errors'
 import type { Api } from './worker'
 import workerUrl from './worker?worker&url'
 
@@ -27,12 +28,7 @@ export function createHost(onStart: (host: Host) => void): Host {
       end = resolve
     })
     own.addEventListener('error', (event) => {
-      const reason = event.message || 'its script could not be loaded'
-      end({
-        code: 'ONNX_PAGE_FAILED',
-        message: `The page's worker ended: ${reason}`,
-        cure: 'Load the page again.',
-      })
+      end(problemOf(errors.failed('', event.message || 'its worker could not be loaded')))
     })
     onStart(host)
   }

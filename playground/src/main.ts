@@ -23,7 +23,7 @@ const isModel = ({ name: file }: File): boolean => /\.onnx$/i.test(file)
 
 const status = h('span', { class: 'state', attributes: { role: 'status' } })
 const main = h('main', { class: 'single' })
-const result = h('div', { class: 'result-holder', attributes: { 'aria-live': 'polite' } })
+const result = h('div', { class: 'result-holder' })
 
 /** The page's state in an attribute, for style sheets and for who drives the page. */
 const mark = (key: string, value: string) => {
@@ -136,7 +136,11 @@ async function convert(order: Order, overview: Overview): Promise<void> {
   panel?.setProgress(undefined)
   if (answer.ok) {
     const { name: model } = overview
-    result.replaceChildren(outcomeView(answer.value, model, snippetsOf(order, model)))
+    const candidate = async (recipe: string) => {
+      const found = await host.ask((api) => api.candidate(recipe))
+      return found.ok ? found.value : undefined
+    }
+    result.replaceChildren(outcomeView(answer.value, model, snippetsOf(order, model), candidate))
     mark('conversion', 'done')
     mark('seconds', ((performance.now() - started) / 1000).toFixed(2))
     const title = result.querySelector<HTMLElement>('.result-title')

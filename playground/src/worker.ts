@@ -35,6 +35,8 @@ export interface Outcome {
 
 let engine: Promise<BrowserEngine> | undefined
 let model: MemoryModel | undefined
+/** What the last conversion made, by recipe: it stays here until somebody wants it. */
+let tried: ReadonlyMap<string, Uint8Array> = new Map()
 
 async function start(): Promise<BrowserEngine> {
   const module = await onnxruntime.load()
@@ -64,7 +66,7 @@ async function making(
 ): Promise<Outcome> {
   const start = performance.now()
   const source = opened()
-  const given: MemoryInputs | undefined = inputs && (await inputsOf(inputs, source.name))
+  const given: MemoryInputs | undefined = inputs && (await inputsOf(inputs))
   const { files, ...made } = await make(source, {
     engine: await engineStarted(),
     inputs: given,
@@ -99,8 +101,20 @@ const api = {
     onProgress: (event: ProgressEvent) => void,
   ): Promise<Answer<Outcome>> =>
     answering(model?.name ?? '', () =>
-      making(inputs, onProgress, (source, how) => convertInMemory(source, options, how)),
+      making(inputs, onProgress, async (source, how) => {
+        const { tried: all, report, files } = await convertInMemory(source, options, how)
+        tried = all
+        return { report, files }
+      }),
     ),
+
+  /** A candidate of the last conversion, chosen or not. */
+  candidate: (recipe: string): Promise<Answer<Uint8Array<ArrayBuffer>>> =>
+    answering(model?.name ?? '', async () => {
+      const bytes = tried.get(recipe)
+      if (bytes === undefined) throw new Error(`${recipe} was not made`)
+      return bytes as Uint8Array<ArrayBuffer>
+    }),
 
   transform: (
     steps: readonly Step[],

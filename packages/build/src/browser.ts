@@ -10,7 +10,7 @@ export {
 } from './browser/convert'
 export { type BrowserEngine, startEngine } from './browser/engine'
 export { type MemoryInputs, openInputs } from './browser/inputs'
-export { largestInMemory, type MemoryModel } from './browser/memory-model'
+export type { MemoryModel } from './browser/memory-model'
 export { type Overview, overviewOf, type TargetFit } from './browser/overview'
 export {
   type ListedOption,
@@ -21,7 +21,6 @@ export {
 } from './browser/registry'
 export { type TransformedInMemory, transformInMemory } from './browser/transform'
 export type { OnnxRuntimeModule } from './engine'
-export { errors } from './errors'
 export { type ProgressEvent, progress } from './logger'
 export type { ModelOptions } from './options'
 export { printable } from './printable'

@@ -66,22 +66,6 @@ export const errors = {
       'Do not use a model that you do not trust. If it is your own, export it again with its data beside it.',
     ),
 
-  tooLargeForPage: (model: string, bytes: number, largest: number) =>
-    error(
-      'ONNX_TOO_LARGE_FOR_PAGE',
-      model,
-      `It has ${Math.ceil(bytes / 1e6)} MB, and a page holds models of ${Math.floor(largest / 1e6)} MB in memory`,
-      'Convert it on the command line, which reads large models piece by piece: unplugin-onnx convert.',
-    ),
-
-  pageFailed: (model: string, reason: string) =>
-    error(
-      'ONNX_PAGE_FAILED',
-      model,
-      `The page could not go on: ${printable(reason)}`,
-      'Memory may have run out: close other pages, or convert it on the command line. If that is not it, please report this with the model.',
-    ),
-
   calibrationNotFound: (model: string, calibration: string) =>
     error(
       'ONNX_CALIBRATION_NOT_FOUND',

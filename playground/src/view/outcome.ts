@@ -8,9 +8,16 @@ import { absent, table } from '@report/table'
 import { verificationSection } from '@report/verification'
 import type { ReportData } from '@unplugin-onnx/build/browser'
 import type { Outcome } from '../worker'
+import { card } from './result-card'
+import { fileName, save } from './save'
 
 /** Variants for targets, or the one that passes made; the chosen one in detail. */
-export function outcomeView(outcome: Outcome, model: string, snippets: HTMLElement): HTMLElement {
+export function outcomeView(
+  outcome: Outcome,
+  model: string,
+  snippets: HTMLElement,
+  onCandidate: (recipe: string) => Promise<Uint8Array<ArrayBuffer> | undefined>,
+): HTMLElement {
   const { report, files, passes, problem, seconds } = outcome
   const shown = outcomesOf(report)
   const details = h('div', { class: 'details' })
@@ -21,7 +28,9 @@ export function outcomeView(outcome: Outcome, model: string, snippets: HTMLEleme
     const parts: readonly Child[] = [
       comparison(chosen),
       sizesSection(report, chosen),
-      passes === undefined ? candidatesSection(report, chosen) : passesSection(passes),
+      passes === undefined
+        ? [candidatesSection(report, chosen), others(chosen, model, onCandidate)]
+        : passesSection(passes),
       layersSection(report, chosen),
       passes === undefined ? verificationSection(report) : basis(report),
     ]
@@ -72,105 +81,6 @@ export function outcomeView(outcome: Outcome, model: string, snippets: HTMLEleme
   )
 }
 
-/** One result: how small, how exact, how fast, and the file. */
-function card(
-  { manifest }: ReportData,
-  { variant, targets, chosen, missed }: Shown,
-  unmeasured: boolean,
-  onShow: () => void,
-  onSave: () => void,
-): HTMLElement {
-  const { source } = manifest
-  const { accuracy, requires } = variant
-  const latency = variant.latency ?? chosen?.latency
-  const share = source.bytes === 0 ? 1 : variant.bytes / source.bytes
-  const label = targets.join(', ')
-  return h(
-    'article',
-    { class: 'card result', attributes: { 'aria-label': label } },
-    h(
-      'div',
-      { class: 'card-head' },
-      h(
-        'span',
-        { class: 'targets' },
-        targets.map((target, index) => [index > 0 && ', ', name(target)]),
-        requires && h('em', {}, ` with ${requires.join(', ')}`),
-      ),
-      h('span', { class: 'recipe' }, name(variant.recipe)),
-    ),
-    h(
-      'div',
-      { class: 'card-size' },
-      h('b', {}, format.bytes(variant.bytes)),
-      h(
-        'span',
-        {},
-        share <= 1 ? `${format.percent(1 - share)} smaller` : `${format.percent(share - 1)} larger`,
-      ),
-    ),
-    h(
-      'div',
-      { class: 'track', attributes: { 'aria-hidden': 'true' } },
-      h('span', { class: 'fill', style: { width: `${Math.min(100, Math.max(0.5, share * 100))}%` } }),
-    ),
-    h(
-      'div',
-      { class: 'facts' },
-      !unmeasured && [
-        fact('SQNR', format.decibels(accuracy.sqnr)),
-        fact('cosine', format.cosine(accuracy.cosine)),
-        fact('largest error', format.short(accuracy.maxError)),
-        accuracy.top1 !== undefined && fact('top-1', format.percent(accuracy.top1, 1)),
-      ],
-      latency !== undefined &&
-        fact(
-          'a run',
-          `${format.milliseconds(latency.milliseconds)}, ${format.times(latency.ratio)} the source's`,
-        ),
-    ),
-    chosen !== undefined &&
-      h(
-        'p',
-        { class: 'reason' },
-        missed && h('strong', { class: 'missed' }, 'Missed the budget. '),
-        name(chosen.reason, 'text'),
-      ),
-    h(
-      'div',
-      { class: 'actions' },
-      h(
-        'button',
-        {
-          class: 'button primary',
-          attributes: { type: 'button', 'data-sha256': variant.sha256, 'data-targets': label },
-          on: { click: onSave },
-        },
-        'Download',
-        h('span', { class: 'hidden' }, ` the result for ${label}`),
-      ),
-      h(
-        'button',
-        {
-          class: 'button show',
-          attributes: { type: 'button', 'aria-pressed': 'false' },
-          on: { click: onShow },
-        },
-        'Details',
-        h('span', { class: 'hidden' }, ` of the result for ${label}`),
-      ),
-    ),
-  )
-}
-
-const fact = (label: string, value: string): HTMLElement =>
-  h(
-    'span',
-    { class: 'fact' },
-    h('span', { class: 'fact-label' }, label),
-    h('span', { class: 'fact-value' }, value),
-  )
-
 /** Source and result, output by output. */
 function comparison({ chosen, variant }: Shown): Child {
   const outputs = chosen?.outputs ?? []
@@ -201,6 +111,38 @@ function comparison({ chosen, variant }: Shown): Child {
         },
       ],
       outputs,
+    ),
+  )
+}
+
+/** Candidates that were dropped can be had all the same. */
+function others(
+  { candidates, variant }: Shown,
+  model: string,
+  onCandidate: (recipe: string) => Promise<Uint8Array<ArrayBuffer> | undefined>,
+): Child {
+  const dropped = candidates.filter(({ recipe, bytes }) => bytes > 0 && recipe !== variant.recipe)
+  if (dropped.length === 0) return undefined
+  return h(
+    'p',
+    { class: 'others' },
+    'Download another: ',
+    dropped.map(({ recipe, bytes }) =>
+      h(
+        'button',
+        {
+          class: 'small',
+          attributes: { type: 'button', 'data-recipe': recipe },
+          on: {
+            click: async () => {
+              const file = await onCandidate(recipe)
+              if (file !== undefined) save(file, fileName(model, recipe, false))
+            },
+          },
+        },
+        name(recipe),
+        ` ${format.bytes(bytes)}`,
+      ),
     ),
   )
 }
@@ -256,14 +198,4 @@ function basis({ manifest }: ReportData): HTMLElement {
       notes.map((note) => h('li', {}, name(note, 'text'))),
     ),
   )
-}
-
-const fileName = (model: string, recipe: string, ofPasses: boolean): string =>
-  `${model.replace(/\.onnx$/i, '')}.${ofPasses ? 'transformed' : recipe}.onnx`
-
-function save(bytes: Uint8Array<ArrayBuffer>, file: string): void {
-  const url = URL.createObjectURL(new Blob([bytes], { type: 'application/octet-stream' }))
-  h('a', { attributes: { href: url, download: file } }).click()
-  // The download has begun by then, and holds the bytes itself.
-  setTimeout(() => URL.revokeObjectURL(url), 10_000)
 }

@@ -22,6 +22,8 @@ export interface ConvertedInMemory {
   readonly report: ReportData
   /** The variants, by the names that the manifest has for them. */
   readonly files: ReadonlyMap<string, Uint8Array>
+  /** All that was made, by recipe: what was dropped as well. */
+  readonly tried: ReadonlyMap<string, Uint8Array>
 }
 
 /**
@@ -65,5 +67,6 @@ export async function convertInMemory(
       candidates: report.candidates.map(({ brotliBytes: _, ...candidate }) => candidate),
     },
     files: new Map([...work.files].filter(([name]) => shipped.has(name))),
+    tried: new Map([...work.files].map(([name, bytes]) => [name.replace(/\.onnxv$/, ''), bytes])),
   }
 }

@@ -12,9 +12,6 @@ export interface MemoryModel {
   readonly beside: ReadonlyMap<string, Uint8Array>
 }
 
-/** What a page holds at most: model and external data, and a variant beside them, in the 4 GB that WebAssembly has. */
-export const largestInMemory = 1 << 30
-
 /**
  * The file that a location of external data means.
  * @throws OnnxError ONNX_EXTERNAL_DATA_ESCAPES, ONNX_EXTERNAL_DATA_MISSING
