@@ -35,10 +35,14 @@ const seconds = async (action) => {
 
 const cwd = join(root, 'playground')
 const building = await seconds(() =>
-  execFileSync(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--outDir', out], {
-    cwd,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  }),
+  execFileSync(
+    process.execPath,
+    ['node_modules/vite/bin/vite.js', 'build', '--outDir', out, '--emptyOutDir'],
+    {
+      cwd,
+      stdio: 'ignore',
+    },
+  ),
 )
 const own = readdirSync(out, { recursive: true, encoding: 'utf8' }).filter(
   (file) => statSync(join(out, file)).isFile() && !/\/ort[.-]|\.onnx$/.test(file),
@@ -78,7 +82,7 @@ try {
   const results = await page.locator('.result').evaluateAll((cards) =>
     cards.map((card) => {
       const text = (selector) => card.querySelector(selector)?.textContent
-      return `${text('.targets')}: ${text('.recipe')}, ${text('.card-size')}`
+      return `${text('.targets')}: ${text('.recipe')}, ${text('.card-size b')}`
     }),
   )
   await page.getByRole('button', { name: 'With passes' }).click()

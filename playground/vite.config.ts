@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import onnx from 'unplugin-onnx/vite'
 import { defineConfig } from 'vite'
 import { offline } from './offline-plugin.ts'
+import { contentPolicy } from './policy-plugin.ts'
 
 export default defineConfig({
   // It is as much at home in a folder of a host as on one of its own.
@@ -10,7 +11,7 @@ export default defineConfig({
   resolve: {
     alias: { '@report': fileURLToPath(new URL('../packages/build/report', import.meta.url)) },
   },
-  plugins: [onnx(), offline()],
+  plugins: [onnx(), contentPolicy(), offline()],
   worker: { format: 'es' },
   build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
 })

@@ -271,7 +271,7 @@ describe('a model in the page', () => {
 
   it('can be left in the middle of a conversion, and converted then', async () => {
     const { seen, problems } = await visit(async (page) => {
-      await open(page, modelFile('code_lang.onnx'))
+      await open(page, modelFile('kws_conformer.onnx'))
       await page.getByRole('button', { name: 'Convert', exact: true }).click()
       await page.getByRole('button', { name: 'Cancel' }).click()
       await settled(page, 'conversion', ['cancelled'])
@@ -295,10 +295,10 @@ describe('a file that is no model', () => {
       ONNX_EMPTY_FILE: file('model.onnx', Buffer.alloc(0)),
     }
     const { seen, problems } = await visit(async (page) => {
-      const refused: string[] = []
+      const refused: string[][] = []
       for (const each of Object.values(files)) {
         await open(page, each)
-        refused.push(await page.locator('.problem').textContent())
+        refused.push(await page.locator('.problem :is(h2, p)').allTextContents())
         await page.locator('.problem input[type=file]').setInputFiles(modelFile('diabetes_mlp.onnx'))
         await settled(page, 'model', ['open'])
       }
@@ -306,7 +306,7 @@ describe('a file that is no model', () => {
     })
     expect(problems).toEqual([])
     for (const [index, [code, { name }]] of Object.entries(files).entries()) {
-      const [title, cause = '', cure = ''] = seen[index]?.split(/\n+/) ?? []
+      const [title, cause = '', cure = ''] = seen[index] ?? []
       expect(title).toBe(`${name} ${code}`)
       expect(cause.length).toBeGreaterThan(10)
       expect(cure.length).toBeGreaterThan(10)
@@ -371,12 +371,22 @@ describe('a model with hostile names', () => {
         elements: await page.locator('main img, main script, main svg[onload]').count(),
         hacked: await page.evaluate(() => (globalThis as { __hacked?: number }).__hacked),
         polluted: await page.evaluate(() => Object.keys(Object.prototype).length),
+        parsed: await page.evaluate(() => {
+          try {
+            document.body.innerHTML = '<b>markup</b>'
+            return 'parsed'
+          } catch (error) {
+            return (error as Error).name
+          }
+        }),
       }
     })
-    expect(problems).toEqual([])
+    // That one refusal is what the page is asked for at the end.
+    expect(problems).toEqual([expect.stringContaining('TrustedHTML')])
     expect(asked).toEqual([])
     expect(seen.hacked).toBeUndefined()
     expect(seen.polluted).toBe(0)
+    expect(seen.parsed).toBe('TypeError')
     expect(seen.elements).toBe(0)
     expect(seen.cards).toBe(1)
     expect(seen.heading).toBe(`${hostile[0]}'"\\u2028.onnx`)

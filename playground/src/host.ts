@@ -1,6 +1,7 @@
 import { type Remote, wrap } from 'comlink'
 import { type Answer, type Problem, problemOf } from './answer'
 import { errors } from './errors'
+import { ownScript } from './trusted'
 import type { Api } from './worker'
 import workerUrl from './worker?worker&url'
 
@@ -21,7 +22,7 @@ export function createHost(onStart: (host: Host) => void): Host {
   let end: (problem: Problem) => void
   let ended: Promise<Problem>
   const start = () => {
-    const own = new Worker(workerUrl, { type: 'module', name: 'models' })
+    const own = new Worker(ownScript(workerUrl), { type: 'module', name: 'models' })
     worker = own
     api = wrap<Api>(own)
     ended = new Promise((resolve) => {
