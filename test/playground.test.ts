@@ -1,7 +1,7 @@
 /** The playground, built as it is deployed and served from its output, in a real Chromium. */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -74,6 +74,21 @@ async function open(page: Page, ...files: Given[]): Promise<void> {
     .locator('input[type=file]')
     .first()
     .setInputFiles(files as string[])
+  await settled(page, 'model', ['open', 'failed'])
+}
+
+/** Drops a file on the page, which is so many times the bytes. */
+async function drop(page: Page, name: string, bytes: Uint8Array, times = 1): Promise<void> {
+  await page.evaluate(
+    ([called, base64, count]) => {
+      const part = new Blob([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))])
+      const dataTransfer = new DataTransfer()
+      dataTransfer.items.add(new File(Array<Blob>(count).fill(part), called))
+      for (const type of ['dragenter', 'dragover', 'drop'])
+        document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }))
+    },
+    [name, Buffer.from(bytes).toString('base64'), times] as const,
+  )
   await settled(page, 'model', ['open', 'failed'])
 }
 
@@ -302,9 +317,12 @@ describe('a file that is no model', () => {
         await page.locator('.problem input[type=file]').setInputFiles(modelFile('diabetes_mlp.onnx'))
         await settled(page, 'model', ['open'])
       }
+      await drop(page, 'huge.onnx', new Uint8Array(1 << 22), 257)
+      refused.push(await page.locator('.problem :is(h2, p)').allTextContents())
       return refused
     })
     expect(problems).toEqual([])
+    expect(seen.at(-1)?.[0]).toBe('huge.onnx ONNX_TOO_LARGE_FOR_PAGE')
     for (const [index, [code, { name }]] of Object.entries(files).entries()) {
       const [title, cause = '', cure = ''] = seen[index] ?? []
       expect(title).toBe(`${name} ${code}`)
@@ -353,19 +371,21 @@ function hostileModel(): Uint8Array {
 
 describe('a model with hostile names', () => {
   it('runs no script, and leaves its names text, from the drop to the result', async () => {
-    const name = `${hostile[0]}'"\u2028.onnx`
+    const name = `${hostile[0]}'"\u2028$(touch hacked)\`.onnx`
     const { seen, problems, asked } = await visit(async (page) => {
-      await open(page, file(name, hostileModel()))
+      await drop(page, name, hostileModel())
       const heading = await page.locator('h1').textContent()
       for (const each of await page.locator('summary').all()) await each.click()
       await convert(page)
       for (const each of await page.locator('summary').all()) await each.click()
+      const code = await page.locator('pre').allTextContents()
       await page.locator('.treemap [tabindex="0"]').last().focus()
       await page.keyboard.press('ArrowRight')
       await page.getByRole('button', { name: 'With passes' }).click()
       await convert(page)
       return {
         heading,
+        code,
         text: await page.locator('body').textContent(),
         cards: await page.locator('.result').count(),
         elements: await page.locator('main img, main script, main svg[onload]').count(),
@@ -389,7 +409,16 @@ describe('a model with hostile names', () => {
     expect(seen.parsed).toBe('TypeError')
     expect(seen.elements).toBe(0)
     expect(seen.cards).toBe(1)
-    expect(seen.heading).toBe(`${hostile[0]}'"\\u2028.onnx`)
+    const shown = `${hostile[0]}'"\\u2028$(touch hacked)\`.onnx`
+    expect(seen.heading).toBe(shown)
+    // What is copied from the page says the name, and nothing else.
+    const [config = '', command = ''] = seen.code
+    const key = /models: \{\n\s*(.*): \{$/m.exec(config)?.[1]
+    expect(new Function(`return ${key}`)()).toBe(`**/${shown}`)
+    const echoed = command.replace('npx unplugin-onnx', "printf '%s\\n'")
+    const { stdout } = await run('/bin/sh', ['-c', echoed], { cwd: scratch })
+    expect(stdout.split('\n').slice(0, 3)).toEqual(['convert', shown, '--out'])
+    expect(existsSync(join(scratch, 'hacked'))).toBe(false)
     expect(seen.text).toContain('<img src=x onerror="globalThis.__hacked=1">')
     expect(seen.text).toContain('line\\u2028and\\u2029paragraph')
     expect(seen.text).toContain('__proto__')
