@@ -78,7 +78,8 @@ export async function openModel(
     interOpNumThreads: 1,
     logSeverityLevel: 4,
     ...(externalData.length === 0 ? {} : { externalData: [...externalData] }),
-    ...extra,
+    // onnxruntime-web writes options of its own into what it is given.
+    ...structuredClone(extra),
   }
   const session = await ort.InferenceSession.create(model, options)
   return {
