@@ -18,6 +18,7 @@ export {
 export { type Conversion, type Converter, type ConverterOptions, createConverter } from './converter'
 export { targetOf } from './diff/diff'
 export type { Evaluate, EvaluatedModel, Score } from './evaluation'
+export { type InputLimits, inputLimits } from './limits'
 export type { Logger, ProgressEvent } from './logger'
 export { cpu as cpuOperators } from './operators/cpu'
 export type { OperatorRule, OperatorTable } from './operators/table'

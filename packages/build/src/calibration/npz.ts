@@ -1,5 +1,7 @@
 import { createRequire } from 'node:module'
+import { OnnxError } from '@unplugin-onnx/core/catalog'
 import type { DenseArray } from '../arrays'
+import { checkUnzipped, type InputLimits } from '../limits'
 import { readNpy } from './npy'
 
 const maxBytes = 2 ** 31
@@ -9,12 +11,16 @@ const fflate = (): typeof import('fflate') => createRequire(import.meta.url)('ff
 
 /**
  * Reads the arrays of a numpy .npz (savez and savez_compressed), by name.
- * @throws Error that says what is wrong, without the file's name
+ * @throws Error that says what is wrong, without the file's name; OnnxError ONNX_LIMIT_EXCEEDED
  */
-export function readNpz(bytes: Uint8Array): Map<string, DenseArray> {
+export function readNpz(
+  bytes: Uint8Array,
+  limits?: Pick<InputLimits, 'unzipRatio'>,
+): Map<string, DenseArray> {
   let total = 0
   const files = unzip(bytes, (size) => {
     total += size
+    checkUnzipped(bytes.byteLength, total, limits)
     return total <= maxBytes
   })
   if (total > maxBytes) throw new Error('the arrays are larger than 2 GiB: give fewer rows')
@@ -37,6 +43,7 @@ function unzip(bytes: Uint8Array, fits: (size: number) => boolean): Record<strin
       filter: ({ name, originalSize }) => name.endsWith('.npy') && fits(originalSize),
     })
   } catch (cause) {
+    if (cause instanceof OnnxError) throw cause
     throw new Error(
       `this is no readable .npz archive (${cause instanceof Error ? cause.message : String(cause)})`,
     )

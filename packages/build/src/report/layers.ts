@@ -1,4 +1,5 @@
 import { type Model, measureErrors, type Node, readModel, type Tensor, type Value } from '@unplugin-onnx/core'
+import type { InputLimits } from '../limits'
 import { openModelFile } from '../open-model'
 import { printable } from '../printable'
 import type { LayerVariant, ReportLayer } from './data'
@@ -59,14 +60,15 @@ export function* layersOf(source: Model, variants: readonly OpenVariant[]): Gene
  * @param variants `file` is the name in the manifest, `path` where it lies
  */
 export function readLayers(
-  source: { readonly path: string; readonly name: string },
+  source: { readonly path: string; readonly name: string; readonly limits?: Partial<InputLimits> },
   variants: readonly (Omit<OpenVariant, 'model'> & { readonly path: string })[],
 ): ReportLayer[] {
   const opened: { close(): void }[] = []
   const open = (path: string): Model => {
-    const file = openModelFile(path, source.name)
+    const { name, limits = {} } = source
+    const file = openModelFile(path, name, undefined, limits)
     opened.push(file)
-    return readModel(file.bytes, { external: file.external, name: printable(source.name) })
+    return readModel(file.bytes, { external: file.external, name: printable(name), limits })
   }
   try {
     const models = [...new Map(variants.map((variant) => [variant.file, variant])).values()]

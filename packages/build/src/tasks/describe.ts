@@ -1,13 +1,13 @@
 import { join } from 'node:path'
-import { linearLayers, readModel, type Value } from '@unplugin-onnx/core'
+import { linearLayers, type Value } from '@unplugin-onnx/core'
 import type { EnginePackage } from '../engine-package'
 import { ExternalFiles } from '../external'
 import { passContext } from '../pass-context'
-import { printable } from '../printable'
 import { readBytes } from '../read-bytes'
 import type { Histogram, ReportLayer } from '../report/data'
 import { bins } from '../report/histogram'
 import { readLayers } from '../report/layers'
+import { parseSource } from './open-source'
 import { loadSample } from './samples'
 import type { DescribedVariant, ModelFile } from './task'
 
@@ -47,10 +47,7 @@ async function activationsOf(
   const found = new Map<string, Histogram>()
   const external = new ExternalFiles(model.path, model.name)
   try {
-    const parsed = readModel(readBytes(model.path), {
-      external: external.reader,
-      name: printable(model.name),
-    })
+    const parsed = parseSource(model, readBytes(model.path), external.reader)
     const inputs = new Map<Value, string[]>()
     for (const { weight, input } of linearLayers(parsed).slice(0, shown.layers))
       inputs.set(input, [...(inputs.get(input) ?? []), weight.name])

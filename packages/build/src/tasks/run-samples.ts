@@ -25,7 +25,9 @@ export async function runSamples(
   try {
     session = await openSource(model, engine)
     const { run } = session
-    const source = await openCalibration(data, { name: model.name, inspection, overrides, run }, work)
+    const bounds = model.limits === undefined ? {} : { limits: model.limits }
+    const sampled = { name: model.name, inspection, overrides, run, ...bounds }
+    const source = await openCalibration(data, sampled, work)
     try {
       const names = inspection.outputs.map(({ name }) => name)
       const samples = await source.samples(limits)

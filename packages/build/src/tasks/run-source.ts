@@ -68,7 +68,8 @@ async function onCalibration(
       feeds,
       inspection.outputs.map((output) => output.name),
     )
-  const sampled = { name: model.name, inspection, overrides, run: session.run }
+  const bounds = model.limits === undefined ? {} : { limits: model.limits }
+  const sampled = { name: model.name, inspection, overrides, run: session.run, ...bounds }
   const source = await openCalibration(calibration, sampled, work)
   try {
     const observed = await source.samples(limits, 'calibration')

@@ -1,15 +1,15 @@
-import { type Model, readModel, writeModel } from '@unplugin-onnx/core'
+import { type Model, writeModel } from '@unplugin-onnx/core'
 import { Agreement } from '../accuracy'
 import { judge } from '../budget'
 import { type EngineSession, openModel } from '../engine'
 import type { EnginePackage } from '../engine-package'
 import { ExternalFiles } from '../external'
 import { passContext } from '../pass-context'
-import { printable } from '../printable'
 import { readBytes } from '../read-bytes'
 import type { SessionOptions } from '../session-options'
 import { mixes } from '../special-recipes'
 import { engineProblem } from './engine-problem'
+import { parseSource } from './open-source'
 import { applyRecipe } from './recipe'
 import type { Step } from './run-source'
 import { loadSample } from './samples'
@@ -59,7 +59,7 @@ export async function search(
     const source = readBytes(model.path)
     const context = { ...passContext(async () => engine, model.name), remembered: new Map() }
     const variant = async (keep: readonly string[]): Promise<Model> => {
-      const parsed = readModel(source, { external: external.reader, name: printable(model.name) })
+      const parsed = parseSource(model, source, external.reader)
       await applyRecipe(parsed, mix, keep, context)
       return parsed
     }

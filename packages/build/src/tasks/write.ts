@@ -1,6 +1,6 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Model, OnnxError, readModel, writeModel } from '@unplugin-onnx/core'
+import { type Model, OnnxError, writeModel } from '@unplugin-onnx/core'
 import type { EnginePackage } from '../engine-package'
 import { errors } from '../errors'
 import { ExternalFiles } from '../external'
@@ -12,6 +12,7 @@ import { printable } from '../printable'
 import { readBytes } from '../read-bytes'
 import { sessionOptionsFor } from '../session-options'
 import { sourceRecipe } from '../special-recipes'
+import { parseSource } from './open-source'
 import { applyRecipe } from './recipe'
 import { loadSample } from './samples'
 import type { ModelFile, WriteRequest, Written } from './task'
@@ -31,7 +32,7 @@ export async function write(
   if (sha256(source) !== model.sha256) throw errors.modelChanging(model.name)
   const external = new ExternalFiles(model.path, model.name)
   try {
-    const read = () => readModel(source, { external: external.reader, name: printable(model.name) })
+    const read = () => parseSource(model, source, external.reader)
     const parsed = read()
     const own = places.map((place) => unsupported(parsed, place, place))
     if (recipe === sourceRecipe && model.external.length === 0) {
