@@ -20,14 +20,15 @@ export function toTensors(
   if (unknown !== undefined) {
     throw errors.feedInvalid(model, `it has no input '${unknown}'.`, `Its inputs are ${names.join(', ')}.`)
   }
-  const tensors: Record<string, Tensor> = {}
+  const tensors: [string, Tensor][] = []
   for (const input of inputs) {
-    const feed = feeds[input.name]
-    if (feed !== undefined && feed !== null) tensors[input.name] = toTensor(model, input, feed, engine)
+    // Own keys alone: a model may call an input `constructor`, or `__proto__`.
+    const feed = Object.hasOwn(feeds, input.name) ? feeds[input.name] : undefined
+    if (feed !== undefined && feed !== null) tensors.push([input.name, toTensor(model, input, feed, engine)])
     else if (!input.optional)
       throw errors.feedInvalid(model, `input '${input.name}' is missing.`, describe(input))
   }
-  return tensors
+  return Object.fromEntries(tensors)
 }
 
 const describe = ({ name, type, dims }: ValueSignature) =>
