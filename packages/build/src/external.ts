@@ -11,10 +11,10 @@ export interface OpenExternal extends OpenFile {
 }
 
 /**
- * Opens a model's external data, which has to lie in the model's own folder, links resolved on both sides. Ways out of it
- * that onnx once took: `..` in the location (CVE-2022-25882), also in the middle and behind a backslash (CVE-2024-27318),
- * links in the place of the file or of a folder above it (CVE-2026-27489), hard links (CVE-2026-34446), and what changes
- * between the check and the use (CVE-2026-34447): what is open is held against the path once more, and nobody opens it again.
+ * Opens a model's external data, which has to lie in the model's own folder, links resolved on both sides. The ways out that the onnx
+ * package once took (CVE-2022-25882, CVE-2024-27318, CVE-2026-27489, CVE-2026-34446, CVE-2026-34447): `..` anywhere in the location,
+ * a link in the place of the file or of a folder above it, a hard link, and what changes between the check and the use. What is open
+ * is held against the path once more, and nobody opens it again.
  * @throws OnnxError ONNX_EXTERNAL_DATA_ESCAPES, ONNX_EXTERNAL_DATA_LINKED, ONNX_EXTERNAL_DATA_MISSING,
  *   ONNX_EXTERNAL_DATA_NOT_A_FILE
  */
