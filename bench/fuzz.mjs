@@ -1,9 +1,11 @@
 /**
  * Fuzzes every reader of what comes from elsewhere: inputs are changed at random, and those that reach code, or reach it more often, than
  * any before are changed further. Says of each target how many inputs were tried and what was found, and ends with 1 where one gives an error
- * that is none of ours, takes more than a second of the processor, or more memory than it may; it then lies in bench/fuzz/findings.
+ * that is none of ours, takes more than a second of the processor, or more memory than it may; it then lies in bench/fuzz/findings, and from
+ * when it is mended in test/fixtures/findings.
  *
- * node bench/fuzz.mjs [--runs 1000000] [--seed 1] [--target model,npz] [--fresh] [--no-corpus]
+ * node bench/fuzz.mjs [--runs 1000000] [--seed 1] [--target model,npz] [--folder DIR] [--fresh] [--no-corpus]
+ *   --folder     where findings and inputs of interest lie, in place of bench/fuzz
  *   --fresh      begins without the inputs that runs before found to be of interest
  *   --no-corpus  begins without the models of the ONNX operator corpus
  */
@@ -18,12 +20,13 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '1000000' },
     seed: { type: 'string', default: '1' },
     target: { type: 'string' },
+    folder: { type: 'string', default: join(import.meta.dirname, 'fuzz') },
     fresh: { type: 'boolean', default: false },
     corpus: { type: 'boolean', default: true },
   },
   allowNegative: true,
 })
-const folder = join(import.meta.dirname, 'fuzz')
+const { folder } = values
 if (values.fresh) forget(folder)
 const build = await buildTargets()
 globalThis.__edges = new Uint8Array(build.edges)

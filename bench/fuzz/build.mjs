@@ -1,10 +1,12 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInstrumenter } from 'istanbul-lib-instrument'
 import { build } from 'tsdown'
 
 const root = join(import.meta.dirname, '../..')
-const built = join(import.meta.dirname, '.build')
+/** Of this process: another may fuzz beside it. It lies here, where packages resolve from. */
+const built = join(import.meta.dirname, '.build', String(process.pid))
+process.once('exit', () => rmSync(built, { recursive: true, force: true }))
 
 /**
  * Bundles the targets with the sources that they fuzz, and counts in them: each branch and each function that is entered adds one to a
