@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { zipSync } from 'fflate'
+import { type ZippableFile, zipSync } from 'fflate'
 import { readNpy } from '../../../packages/build/src/calibration/npy'
 import { readNpz } from '../../../packages/build/src/calibration/npz'
 import { openNpy, openNpz, type StoredArrays } from '../../../packages/build/src/calibration/numpy-file'
@@ -38,9 +38,9 @@ export const npyTarget: Target = {
 function archive(bytes: Uint8Array): Uint8Array {
   const choices = new Choices(bytes)
   if (choices.byte() < 128) return bytes.subarray(1)
-  const files = Array.from({ length: 1 + choices.below(3) }, () => {
+  const files = Array.from({ length: 1 + choices.below(3) }, (): [string, ZippableFile] => {
     const level = choices.one([0, 6] as const)
-    return [`${choices.name()}.npy`, [choices.one(arrays), { level }]] as const
+    return [`${choices.name()}.npy`, [choices.one(arrays), { level }]]
   })
   const zip = zipSync(Object.fromEntries(files), { mtime: '1980-01-02' })
   const changed = Uint8Array.from(zip)
