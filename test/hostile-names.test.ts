@@ -1,6 +1,7 @@
 /** A model whose names are made to be more than text, from Vite's dev server to a built page: they stay text everywhere. */
+import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { encodeModel, Model, Tensor } from '@unplugin-onnx/core'
 import type { Page } from 'playwright-core'
 import ts from 'typescript'
@@ -87,6 +88,8 @@ const expected = Array.from({ length: size }, (_, column) =>
     0.5,
   ),
 ).reduce((sum, each) => sum + each, 0)
+
+const bin = resolve(import.meta.dirname, '../packages/unplugin/bin/unplugin-onnx.js')
 
 let app: App
 let running: Running
@@ -195,6 +198,36 @@ describe('names of a hostile model', () => {
       [],
     )
     expect(running.printed.join('\n').replace(colors, '')).not.toMatch(active)
+  })
+
+  it('are text in what the command line prints, that of the file as well', () => {
+    const file = join(app.dir, `\u001b[2J\u202e\u009b'"<b>\n.onnx`)
+    writeFileSync(file, hostileModel())
+    const broken = join(app.dir, 'src/broken.onnx')
+    const out = join(app.dir, '.cache/out.onnx')
+    const pass = ['--pass', 'quantize-weights', '--pass', 'prune-weights:{"amount":0.5}']
+    const commands = [
+      ['inspect', file],
+      ['inspect', file, '--graph'],
+      ['inspect', file, '--json'],
+      ['transform', file, '--out', out, ...pass],
+      ['transform', file, '--out', out, '--json', ...pass],
+      ['inspect', broken],
+      ['inspect', broken, '--json'],
+      ['inspect', `${file}\u001b[2J`],
+      ['compare', file, broken],
+    ]
+    for (const args of commands) {
+      const { stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
+        encoding: 'utf8',
+        cwd: app.dir,
+      })
+      expect([args, stdout.length + stderr.length > 20]).toEqual([args, true])
+      expect(`${stdout}${stderr}`).not.toMatch(active)
+      if (args.includes('--json')) expect(JSON.parse(stdout)).toBeTypeOf('object')
+    }
+    const inspected = spawnSync(process.execPath, [bin, 'inspect', file, '--json'], { encoding: 'utf8' })
+    expect(JSON.parse(inspected.stdout).inputs[0].name).toBe(input)
   })
 
   it('run in a built page, and are text in its code and in the report beside it', async () => {
