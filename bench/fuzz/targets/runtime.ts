@@ -74,7 +74,7 @@ export const runtimeTarget: Target = {
     const tensors = attempt(() => toTensors('x', inputs, feeds, engine))
     if (tensors !== undefined)
       assert(
-        Object.getPrototypeOf(tensors) === Object.prototype &&
+        Object.getPrototypeOf(tensors) === null &&
           Object.keys(tensors).every((name) => Object.hasOwn(feeds, name)),
         'tensors are made of what nobody gave',
       )
