@@ -1,6 +1,14 @@
 /** Models and variants over HTTP, as Vite's dev server serves them. */
 import { randomBytes } from 'node:crypto'
-import { readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -97,15 +105,90 @@ it('goes on with a download only where the file is still the same', async () => 
 })
 
 it('takes nothing but GET and HEAD', async () => {
-  const { status, headers } = await get({}, 'POST')
-  expect([status, headers.get('allow')]).toEqual([405, 'GET, HEAD'])
+  const dist = realpathSync(join(import.meta.dirname, 'node_modules/onnxruntime-web/dist'))
+  const script = `/@fs${join(dist, 'ort-wasm-simd-threaded.mjs')}`
+  for (const path of [url, '/__onnx/', '/__onnx/reports.json', '/__onnx/files/0000000000000000/x', script])
+    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
+      const { status, headers } = await running.get(path, { method })
+      expect([path, method, status, headers.get('allow')]).toEqual([path, method, 405, 'GET, HEAD'])
+    }
+})
+
+it('answers no page of another origin, and no name of the machine that is not its own', async () => {
+  const addresses = [url, '/__onnx/', '/__onnx/reports.json']
+  for (const path of addresses) {
+    for (const host of ['evil.test', 'evil.test:80', '127.0.0.1.evil.test', 'localhost.evil.test']) {
+      // As after DNS rebinding: the browser takes our address for theirs.
+      const { status, text } = await raw(path, { host })
+      expect([path, host, status]).toEqual([path, host, 403])
+      expect(text.length).toBeLessThan(1000)
+    }
+    const { headers } = await running.get(path, { headers: { origin: 'https://evil.test' } })
+    expect([path, headers.get('access-control-allow-origin')]).toEqual([path, null])
+    expect([path, headers.get('cross-origin-resource-policy')]).toEqual([path, 'same-origin'])
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+    const preflight = await running.get(path, {
+      method: 'OPTIONS',
+      headers: { origin: 'https://evil.test', 'access-control-request-method': 'GET' },
+    })
+    expect([path, preflight.headers.get('access-control-allow-origin')]).toEqual([path, null])
+  }
+})
+
+it('makes no more of a range than the file has, whatever it asks for', async () => {
+  const many = Array.from({ length: 1000 }, (_, at) => `${at}-${at + 5000}`).join(',')
+  const whole = [
+    'bytes=0-,0-,0-,0-',
+    `bytes=${many}`,
+    'bytes=--5',
+    'bytes=-5-9',
+    'bytes=0x10-0x20',
+    'bytes=1e1-',
+  ]
+  for (const range of whole) {
+    const { status, bytes: got } = await get({ range })
+    expect([range.slice(0, 40), status, got.length]).toEqual([range.slice(0, 40), 200, bytes.length])
+  }
+  const digits = '9'.repeat(400)
+  for (const range of [`bytes=0-${digits}`, `bytes=-${digits}`, `bytes=-${2 ** 53}`]) {
+    const { status, bytes: got } = await get({ range })
+    expect([range.slice(0, 40), status, got.length]).toEqual([range.slice(0, 40), 206, bytes.length])
+  }
+  for (const range of [`bytes=${digits}-`, `bytes=${2 ** 53}-${digits}`])
+    expect([range.slice(0, 40), (await get({ range })).status]).toEqual([range.slice(0, 40), 416])
+})
+
+it('answers what is no address at all, and lives on', async () => {
+  const paths = [
+    '//',
+    '///',
+    '//[',
+    '/%',
+    '/%zz',
+    '/%ff%fe.onnx',
+    '/%E0%A4%A.onnx',
+    '/%c0%af.mjs',
+    '/__onnx/%',
+    '/__onnx/files/%',
+    '/__onnx/files/%00/x',
+    '/__onnx/reports.json?since=%E0%A4%A',
+    '/ort-wasm-simd-threaded.mjs%',
+    '/..%2f..%2fort-wasm-simd-threaded.mjs',
+    '/@fs/etc/../ort-wasm-simd-threaded.mjs',
+  ]
+  for (const path of paths) {
+    const { status, text } = await raw(path)
+    expect([path, status >= 200 && status < 500]).toEqual([path, true])
+    expect(text).not.toContain('URIError')
+  }
+  expect((await get({}, 'HEAD')).status).toBe(200)
 })
 
 /** Without what clients do to a path before they send it. */
-const raw = (path: string): Promise<{ status: number; text: string }> =>
+const raw = (path: string, headers = {}): Promise<{ status: number; text: string }> =>
   new Promise((done, fail) => {
     const { hostname, port } = new URL(running.origin)
-    request({ hostname, port, path, method: 'GET' }, (response) => {
+    request({ hostname, port, path, method: 'GET', headers }, (response) => {
       let text = ''
       response.on('data', (chunk: Buffer) => {
         text += chunk.toString('latin1')

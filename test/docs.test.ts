@@ -107,7 +107,7 @@ describe('docs/options.md', () => {
 })
 
 describe('links', () => {
-  it.each(['README.md', 'CONTRIBUTING.md', ...docs.map((file) => `docs/${file}`)])(
+  it.each(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...docs.map((file) => `docs/${file}`)])(
     'of %s lead somewhere',
     (file) => {
       const links = [...read(file).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(([, link = '']) => link)

@@ -15,7 +15,7 @@ const arrows: Record<string, readonly string[]> = {
   'core/passes': ['leven', 'core/graph', 'core/onnx', 'core/kernels', 'core/errors'],
   'core/errors': [],
   'core/index': ['core/*'],
-  'core/catalog': ['core/passes', 'core/errors'],
+  'core/catalog': ['core/graph', 'core/passes', 'core/errors'],
   runtime: ['onnxruntime-common'],
   build: [
     '@unplugin-onnx/core',

@@ -3,8 +3,8 @@ import { basename, dirname, join } from 'node:path'
 import { type Model, readModel, writeModel } from '@unplugin-onnx/core'
 import type { Manifest, Variant } from '@unplugin-onnx/runtime'
 import { identical } from './accuracy'
-import { resolveExternal } from './external'
 import type { HashedFile } from './hash'
+import type { InputLimits } from './limits'
 import { openModelFile } from './open-model'
 import { printable } from './printable'
 import { hashModel } from './source'
@@ -32,18 +32,19 @@ export async function takeAsIs(
   name: string,
   targets: readonly Target[],
   folder: () => Promise<string>,
+  limits: Partial<InputLimits> = {},
 ): Promise<AsIs> {
-  const hashed = await hashModel(path, name)
-  const opened = openModelFile(path, name)
+  const hashed = await hashModel(path, name, limits)
+  const opened = openModelFile(path, name, undefined, limits)
   try {
-    const model = readModel(opened.bytes, { external: opened.external, name: printable(name) })
+    const model = readModel(opened.bytes, { external: opened.external, name: printable(name), limits })
     const { inputs, outputs, external, warnings } = inspectModel(model)
     const locations = external.filter((location) => location !== opened.itself)
     const file = locations.length === 0 ? hashed : await putTogether(model, hashed, name, await folder())
     const variants = targets.map(({ name: target, provider }) => asIs(target, provider, file))
     return {
       dir: dirname(file.path),
-      files: [path, ...locations.map((location) => resolveExternal(path, name, location))],
+      files: [path, ...locations.map((location) => opened.external(location).path ?? location)],
       manifest: {
         version: 1,
         source: {

@@ -9,6 +9,7 @@ import { type EnginePackage, findEngine } from './engine-package'
 import { errors } from './errors'
 import type { EvaluationModule } from './evaluation'
 import { sha256 } from './hash'
+import { type InputLimits, inputLimits } from './limits'
 import { type ProgressEvent, progress } from './logger'
 import { openModelFile } from './open-model'
 import { type ModelOptions, type NormalizedTask, normalizeOptions } from './options'
@@ -48,6 +49,8 @@ export interface CompareOptions {
   readonly task?: Extract<ModelOptions['accuracy'], object>
   /** Whether both are timed, by turns. */
   readonly time?: boolean
+  /** What models and calibration data may ask for. */
+  readonly limits?: Partial<InputLimits>
   onProgress?(event: ProgressEvent): void
 }
 
@@ -118,8 +121,9 @@ export async function compareModels(
   const folder = await mkdtemp(join(tmpdir(), 'unplugin-onnx-compare-'))
   const pool = new WorkerPool({ size: 1 })
   try {
-    const opened = await open(absolute(root, source), names.source, pool)
-    const other = await open(absolute(root, variant), names.variant, pool)
+    const limits = inputLimits(options.limits)
+    const opened = await open(absolute(root, source), names.source, limits, pool)
+    const other = await open(absolute(root, variant), names.variant, limits, pool)
     checkSignatures(
       { ...opened.inspection, name: names.source },
       { ...other.inspection, name: names.variant },
@@ -148,10 +152,10 @@ export async function compareModels(
   }
 }
 
-async function open(path: string, name: string, pool: WorkerPool) {
-  const hashed = await hashModel(path, name)
-  const inspection = await pool.exec('inspect', [{ path, name, sha256: hashed.sha256 }])
-  const model: ModelFile = { ...hashed, name, external: inspection.external }
+async function open(path: string, name: string, limits: InputLimits, pool: WorkerPool) {
+  const hashed = await hashModel(path, name, limits)
+  const inspection = await pool.exec('inspect', [{ path, name, sha256: hashed.sha256, limits }])
+  const model: ModelFile = { ...hashed, name, external: inspection.external, limits }
   return { model, inspection }
 }
 
@@ -159,13 +163,14 @@ type Opened = Awaited<ReturnType<typeof open>>
 
 /** The variant as one file, as conversions have it. */
 async function asOneFile(
-  { path, name, sha256: hash, external }: ModelFile,
+  { path, name, sha256: hash, external, limits = {} }: ModelFile,
   folder: string,
 ): Promise<VerifiedFile> {
   if (external.length === 0) return { file: relative(folder, path), sha256: hash }
-  const opened = openModelFile(path, name, Number.POSITIVE_INFINITY)
+  const opened = openModelFile(path, name, Number.POSITIVE_INFINITY, limits)
   try {
-    const bytes = encodeModel(readModel(opened.bytes, { external: opened.external, name: printable(name) }))
+    const model = readModel(opened.bytes, { external: opened.external, name: printable(name), limits })
+    const bytes = encodeModel(model)
     await writeFile(join(folder, 'variant'), bytes)
     return { file: 'variant', sha256: sha256(bytes) }
   } finally {

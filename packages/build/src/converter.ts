@@ -12,6 +12,7 @@ import { errors } from './errors'
 import { Flights } from './flights'
 import type { HashedFile } from './hash'
 import { limiter } from './limit'
+import { type InputLimits, inputLimits } from './limits'
 import { type Logger, type ProgressEvent, progress, type Report, silentLogger } from './logger'
 import { NeedsOtherTargets } from './needs-other-targets'
 import { type ModelOptions, type NormalizedOptions, normalizeOptions } from './options'
@@ -38,6 +39,8 @@ export interface ConverterOptions {
   readonly concurrency?: number
   /** Milliseconds that one step of one candidate may take; then the candidate is dropped. Default: 5 minutes. */
   readonly timeout?: number
+  /** What models and calibration data may ask for. */
+  readonly limits?: Partial<InputLimits>
   readonly logger?: Logger
   onProgress?(event: ProgressEvent): void
 }
@@ -99,6 +102,7 @@ const maxReads = 3
 
 export function createConverter(options: ConverterOptions): Converter {
   const { root, logger = silentLogger } = options
+  const limits = inputLimits(options.limits)
   const cacheDir = options.cacheDir ?? defaultCacheDir(root)
   const cache = new Cache(cacheDir, logger)
   const limit = new CacheLimit(cacheDir, options.cacheMaxBytes ?? defaultMaxBytes)
@@ -114,7 +118,7 @@ export function createConverter(options: ConverterOptions): Converter {
   const inspect = (path: string, name: string, sha256: string, report: Report): Promise<Inspection> =>
     inspections.join(sha256, () => {
       report('inspect')
-      return pool.exec('inspect', [{ path, name, sha256 }])
+      return pool.exec('inspect', [{ path, name, sha256, limits }])
     })
 
   async function request(
@@ -125,7 +129,7 @@ export function createConverter(options: ConverterOptions): Converter {
   ): Promise<Request> {
     const path = absolute(root, file)
     report('hash')
-    const model = await hashing(() => hashModel(path, name))
+    const model = await hashing(() => hashModel(path, name, limits))
     let locations = await cache.externalLocations(model.sha256)
     if (locations === undefined) {
       locations = (await inspect(path, name, model.sha256, report)).external
@@ -159,7 +163,8 @@ export function createConverter(options: ConverterOptions): Converter {
       const locations = external.map((each) => each.location)
       const totalBytes = external.reduce((sum, each) => sum + each.bytes, model.bytes)
       const part = only === undefined ? {} : { only }
-      const job = { ...asked, ...part, model: { ...model, name, external: locations }, totalBytes, work }
+      const source = { ...model, name, external: locations, limits }
+      const job = { ...asked, ...part, model: source, totalBytes, work }
       const { plan } = await import('./planner/plan')
       const { manifest, report: details } = await plan(job, inspection, pool, report)
       // The key names the content that was hashed; other content must not come to lie under it.
@@ -172,7 +177,7 @@ export function createConverter(options: ConverterOptions): Converter {
 
   /** What is known of a conversion's result, unless the model was never looked into. */
   async function lookUp(file: string, name: string, normalized: NormalizedOptions) {
-    const { sha256 } = await hashing(() => hashModel(absolute(root, file), name))
+    const { sha256 } = await hashing(() => hashModel(absolute(root, file), name, limits))
     if ((await cache.externalLocations(sha256)) === undefined) return undefined
     const asked = await request(file, name, normalized, () => {})
     const key = keyOf(asked)
@@ -269,7 +274,13 @@ export function createConverter(options: ConverterOptions): Converter {
       try {
         const { targets } = normalizeOptions(modelOptions, name)
         const { takeAsIs } = await import('./as-is')
-        const { manifest, dir, files } = await takeAsIs(absolute(root, file), name, targets, putFolder)
+        const { manifest, dir, files } = await takeAsIs(
+          absolute(root, file),
+          name,
+          targets,
+          putFolder,
+          limits,
+        )
         const key = `${manifest.source.sha256} ${sourceRecipe}`
         const seconds = (performance.now() - start) / 1000
         return { manifest, dir, key, cached: true, dependencies: files, seconds }
@@ -325,8 +336,18 @@ function remoteOf(options: RemoteOptions | undefined, logger: Logger): RemoteCac
 
 /** Converts one model and ends its worker processes again. */
 export async function convert(file: string, options: ModelOptions & ConverterOptions): Promise<Conversion> {
-  const { root, cacheDir, cacheMaxBytes, remote, concurrency, timeout, logger, onProgress, ...model } =
-    options
+  const {
+    root,
+    cacheDir,
+    cacheMaxBytes,
+    remote,
+    concurrency,
+    timeout,
+    limits,
+    logger,
+    onProgress,
+    ...model
+  } = options
   const converter = createConverter({
     root,
     ...(cacheDir !== undefined && { cacheDir }),
@@ -334,6 +355,7 @@ export async function convert(file: string, options: ModelOptions & ConverterOpt
     ...(remote !== undefined && { remote }),
     ...(concurrency !== undefined && { concurrency }),
     ...(timeout !== undefined && { timeout }),
+    ...(limits !== undefined && { limits }),
     ...(logger !== undefined && { logger }),
     ...(onProgress !== undefined && { onProgress }),
   })

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Manifest } from '@unplugin-onnx/runtime'
+import { isManifest } from './cache-remote/manifest-shape'
 import { hashFile, sha256 } from './hash'
 import { filesOf } from './variant-files'
 
@@ -16,7 +16,10 @@ export async function damageOf(
 ): Promise<string | undefined> {
   const digest = await readFile(join(dir, 'manifest.sha256'), 'utf8').catch(() => '')
   if (digest !== sha256(text)) return 'manifest.json has other content than was written'
-  const files = filesOf(JSON.parse(text) as Manifest)
+  const manifest = parsed(text)
+  // Its own digest tells an accident. Whoever writes into the folder may have made both, and names decide what is opened.
+  if (!isManifest(manifest)) return 'manifest.json is no manifest'
+  const files = filesOf(manifest)
   const stamps: string[] = [digest]
   for (const { file, bytes } of files) {
     const stats = await stat(join(dir, file)).catch(() => undefined)
@@ -33,4 +36,12 @@ export async function damageOf(
   }
   verified?.set(dir, stamp)
   return undefined
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

@@ -58,6 +58,14 @@ export const errors = {
       'Put the data file itself next to the model.',
     ),
 
+  externalLinked: (model: string, location: string) =>
+    error(
+      'ONNX_EXTERNAL_DATA_LINKED',
+      model,
+      `Its external data '${printable(location)}' is a hard link: the same file has another name, which may lie anywhere`,
+      'If you trust the model, put a copy of the file in its place.',
+    ),
+
   externalEscapes: (model: string, location: string) =>
     error(
       'ONNX_EXTERNAL_DATA_ESCAPES',
@@ -185,6 +193,20 @@ export const errors = {
   /** Shows no value: most of these are secrets, or hold one. */
   remoteInvalid: (option: string, message: string, cure: string) =>
     new OnnxError({ code: 'ONNX_OPTION_INVALID', message: `cache.remote.${option} ${message}`, cure }),
+
+  limitInvalid: (name: string) =>
+    new OnnxError({
+      code: 'ONNX_OPTION_INVALID',
+      message: `limits.${name} is no whole number from 1 up`,
+      cure: 'Correct it, or leave it out for the default.',
+    }),
+
+  unzipsTooFar: (ratio: number, max: number) =>
+    new OnnxError({
+      code: 'ONNX_LIMIT_EXCEEDED',
+      message: `Arrays unpack to ${ratio} times the size of their archive, and the limit is ${max}`,
+      cure: 'If that is meant, raise limits.unzipRatio.',
+    }),
 
   workerFailed: (model: string, reason: string) =>
     error(

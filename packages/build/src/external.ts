@@ -1,17 +1,45 @@
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
+import { closeSync, constants, lstatSync, readSync, realpathSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, sep } from 'node:path'
 import type { ExternalFile, ExternalReader } from '@unplugin-onnx/core'
 import { errors } from './errors'
 import { leadsOut } from './external-location'
+import { NotAFile, type OpenFile, openRegular } from './open-file'
+
+/** External data that is open. */
+export interface OpenExternal extends OpenFile {
+  /** Its real path. */
+  readonly path: string
+}
 
 /**
- * The real path of a model's external data. It has to lie in the model's own folder, links resolved on both sides
- * (CVE-2022-25882, CVE-2024-27318: `..` inside the location; later ones: symlinked parents).
- * @throws OnnxError ONNX_EXTERNAL_DATA_ESCAPES, ONNX_EXTERNAL_DATA_MISSING
+ * Opens a model's external data, which has to lie in the model's own folder, links resolved on both sides. The ways out that the onnx
+ * package once took (CVE-2022-25882, CVE-2024-27318, CVE-2026-27489, CVE-2026-34446, CVE-2026-34447): `..` anywhere in the location,
+ * a link in the place of the file or of a folder above it, a hard link, and what changes between the check and the use. What is open
+ * is held against the path once more, and nobody opens it again.
+ * @throws OnnxError ONNX_EXTERNAL_DATA_ESCAPES, ONNX_EXTERNAL_DATA_LINKED, ONNX_EXTERNAL_DATA_MISSING,
+ *   ONNX_EXTERNAL_DATA_NOT_A_FILE
  */
-export function resolveExternal(modelPath: string, model: string, location: string): string {
+export function openExternal(modelPath: string, model: string, location: string): OpenExternal {
+  const path = resolveExternal(modelPath, model, location)
+  const opened = openChecked(path, model, location)
+  try {
+    if (resolveExternal(modelPath, model, location) !== path || !isAt(path, opened))
+      throw errors.externalEscapes(model, location)
+    if (opened.stats.nlink > 1 && !isInPackage(modelPath)) throw errors.externalLinked(model, location)
+    return { ...opened, path }
+  } catch (cause) {
+    closeSync(opened.descriptor)
+    throw cause
+  }
+}
+
+function resolveExternal(modelPath: string, model: string, location: string): string {
   const parts = location.split(/[/\\]/)
-  if (leadsOut(location)) throw errors.externalEscapes(model, location)
+  const hostile =
+    leadsOut(location) ||
+    // A stream of NTFS (`weights.bin:hidden`), or a device that has a name in every folder of Windows.
+    (sep === '\\' && parts.some((part) => part.includes(':') || windowsDevice.test(part)))
+  if (hostile) throw errors.externalEscapes(model, location)
   let real: string
   try {
     real = realpathSync(join(dirname(modelPath), ...parts))
@@ -24,10 +52,36 @@ export function resolveExternal(modelPath: string, model: string, location: stri
   return real
 }
 
+const windowsDevice = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i
+
 function contains(folder: string, path: string): boolean {
   const inside = relative(folder, path)
   return inside !== '' && inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside)
 }
+
+/** A real path ends in no link: what has become one since is followed by no open. */
+function openChecked(path: string, model: string, location: string): OpenFile {
+  try {
+    return openRegular(path, constants.O_NOFOLLOW ?? 0)
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    if (cause instanceof NotAFile || code === 'ENXIO' || code === 'ENODEV')
+      throw errors.externalNotAFile(model, location)
+    if (code === 'ELOOP' || code === 'EMLINK') throw errors.externalEscapes(model, location)
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw errors.externalMissing(model, location)
+    throw errors.modelUnreadable(model, cause)
+  }
+}
+
+/** Whether a path still leads to what is open. */
+function isAt(path: string, { stats }: OpenFile): boolean {
+  const now = lstatSync(path, { throwIfNoEntry: false })
+  return now !== undefined && now.ino === stats.ino && now.dev === stats.dev
+}
+
+/** Package managers link the files of packages out of their stores, and unpack no links that a package brings along. */
+const isInPackage = (modelPath: string): boolean =>
+  realpathSync(dirname(modelPath)).split(sep).includes('node_modules')
 
 /** Opens external data once for each location and reads ranges of it on demand. */
 export class ExternalFiles {
@@ -55,14 +109,7 @@ export class ExternalFiles {
   }
 
   #openFile(location: string): { descriptor: number; file: ExternalFile } {
-    const path = resolveExternal(this.#modelPath, this.#model, location)
-    // A named pipe would block the open for ever, were it not for O_NONBLOCK.
-    const descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
-    const stats = fstatSync(descriptor)
-    if (!stats.isFile()) {
-      closeSync(descriptor)
-      throw errors.externalNotAFile(this.#model, location)
-    }
+    const { descriptor, stats, path } = openExternal(this.#modelPath, this.#model, location)
     const file: ExternalFile = {
       byteLength: stats.size,
       path,
@@ -70,6 +117,16 @@ export class ExternalFiles {
       readInto: (offset, target) => void readRange(descriptor, offset, target),
     }
     return { descriptor, file }
+  }
+}
+
+/** All bytes of external data, in memory. */
+export function readExternalFile(modelPath: string, model: string, location: string): Uint8Array {
+  const { descriptor, stats } = openExternal(modelPath, model, location)
+  try {
+    return readRange(descriptor, 0, new Uint8Array(stats.size))
+  } finally {
+    closeSync(descriptor)
   }
 }
 

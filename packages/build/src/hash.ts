@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
+import { close, fstat, read } from 'node:fs'
+import { promisify } from 'node:util'
+import { openRegular } from './open-file'
 
 export interface HashedFile {
   readonly path: string
@@ -11,23 +13,40 @@ export interface HashedFile {
 
 const chunkBytes = 1 << 20
 
-/** Hashes a file piece by piece, so that a model of several GB costs 1 MB of memory. */
+const readAt = promisify(read)
+const statsOf = promisify(fstat)
+const closed = promisify(close)
+
+/**
+ * Hashes a file piece by piece, so that a model of several GB costs 1 MB of memory.
+ * @throws NotAFile; the system's error
+ */
 export async function hashFile(path: string): Promise<HashedFile> {
-  const handle = await open(path, 'r')
+  return hashOpen({ ...openRegular(path), path })
+}
+
+/** Hashes a file that is open, and closes it. */
+export async function hashOpen({
+  descriptor,
+  path,
+}: {
+  readonly descriptor: number
+  readonly path: string
+}): Promise<HashedFile> {
   try {
-    const { mtimeMs, size } = await handle.stat()
+    const { mtimeMs, size } = await statsOf(descriptor)
     const hash = createHash('sha256')
     const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(chunkBytes, size)))
     let bytes = 0
     for (;;) {
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, bytes)
+      const { bytesRead } = await readAt(descriptor, buffer, 0, buffer.length, bytes)
       if (bytesRead === 0) break
       hash.update(buffer.subarray(0, bytesRead))
       bytes += bytesRead
     }
     return { path, bytes, mtimeMs, sha256: hash.digest('hex') }
   } finally {
-    await handle.close()
+    await closed(descriptor)
   }
 }
 

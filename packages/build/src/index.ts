@@ -43,6 +43,7 @@ export {
 export { code, diffMarkdown, table } from './diff/markdown'
 export type { Evaluate, EvaluatedModel, Score } from './evaluation'
 export { ExternalFiles } from './external'
+export { type InputLimits, inputLimits } from './limits'
 export type { Logger, ProgressEvent } from './logger'
 export { countMacsInRun, type RunCount } from './macs'
 export { type OpenModel, openModelFile } from './open-model'

@@ -1,7 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
-import type { ExternalFile, ExternalReader } from '@unplugin-onnx/core'
+import { closeSync, readFileSync, readSync, realpathSync } from 'node:fs'
+import { checkModelBytes, type ExternalFile, type ExternalReader } from '@unplugin-onnx/core'
 import { ExternalFiles } from './external'
-import { readBytes } from './read-bytes'
+import type { InputLimits } from './limits'
+import { openRegular } from './open-file'
 import { skim } from './skim'
 
 /** From this size on the weights stay in the file until they're asked for. */
@@ -24,20 +25,30 @@ export interface OpenModel {
  * memory doesn't grow with the model: what core sees are external tensors in a file that is the model itself.
  * @param name for messages
  * @param large bytes from which on a file is large; 32 MiB unless said otherwise
- * @throws the system's error where the file can't be read
+ * @throws OnnxError ONNX_LIMIT_EXCEEDED; the system's error, or NotAFile, where it can't be read
  */
-export function openModelFile(path: string, name: string, large = LARGE): OpenModel {
+export function openModelFile(
+  path: string,
+  name: string,
+  large = LARGE,
+  limits: Partial<InputLimits> = {},
+): OpenModel {
   const files = new ExternalFiles(path, name)
-  const descriptor = openSync(path, 'r')
-  const { size } = fstatSync(descriptor)
-  const skimmed =
-    size < large
-      ? undefined
-      : skim((offset, length) => readAt(descriptor, offset, new Uint8Array(length)), size)
-  if (skimmed === undefined) {
+  const { descriptor, stats } = openRegular(path)
+  const { size } = stats
+  let skimmed: ReturnType<typeof skim>
+  try {
+    checkModelBytes(size, limits)
+    if (size >= large)
+      skimmed = skim((offset, length) => readAt(descriptor, offset, new Uint8Array(length)), size)
+    if (skimmed === undefined) {
+      const bytes = plain(readFileSync(descriptor))
+      closeSync(descriptor)
+      return { bytes, external: files.reader, byteLength: bytes.byteLength, close: () => files.close() }
+    }
+  } catch (cause) {
     closeSync(descriptor)
-    const bytes = readBytes(path)
-    return { bytes, external: files.reader, byteLength: bytes.byteLength, close: () => files.close() }
+    throw cause
   }
   const itself: ExternalFile = {
     byteLength: size,
@@ -59,6 +70,10 @@ export function openModelFile(path: string, name: string, large = LARGE): OpenMo
     },
   }
 }
+
+/** slice() of a Buffer is a view. */
+const plain = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
 
 /** Fewer bytes than asked for only at the end of the file. */
 function readAt(descriptor: number, offset: number, bytes: Uint8Array): Uint8Array {

@@ -33,12 +33,17 @@ export type ReadAt = (offset: number, length: number) => Uint8Array
 /**
  * A model's bytes without its large tensors, read without reading these: each becomes external data at `location`, where
  * it lies in the same file. Names of locations can't be guessed, so that no model can mean this one.
+ * @param least bytes of the smallest tensor that is left out
  * @returns undefined for what isn't protobuf, or nothing to leave out: who reads it as a whole will say why
  */
-export function skim(read: ReadAt, size: number): { bytes: Uint8Array; location: string } | undefined {
+export function skim(
+  read: ReadAt,
+  size: number,
+  least = LEAST,
+): { bytes: Uint8Array; location: string } | undefined {
   const location = `the model itself, ${randomUUID()}`
   try {
-    const skimmer = new Skimmer(read, location)
+    const skimmer = new Skimmer(read, location, least)
     const chunks = skimmer.message(model, 0, size)
     return skimmer.found ? { bytes: Buffer.concat(chunks), location } : undefined
   } catch (error) {
@@ -51,10 +56,12 @@ class Skimmer {
   found = false
   readonly #window: Window
   readonly #location: string
+  readonly #least: number
 
-  constructor(read: ReadAt, location: string) {
+  constructor(read: ReadAt, location: string, least: number) {
     this.#window = new Window(read)
     this.#location = location
+    this.#least = least
   }
 
   /** The content of a message that lies from `start` to before `end`. */
@@ -73,7 +80,7 @@ class Skimmer {
       const length = this.#window.varint(tag.end)
       const next = length.end + length.value
       if (next > end) throw new RangeError('ends beyond what holds it')
-      if (length.value >= LEAST) {
+      if (length.value >= this.#least) {
         const inner = this.#field(shape, field, length.end, next)
         if (inner !== undefined) {
           chunks.push(this.#window.bytes(copied, at), ...inner)

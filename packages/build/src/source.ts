@@ -1,8 +1,13 @@
+import { closeSync } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
 import { isAbsolute, resolve } from 'node:path'
+import { checkModelBytes, OnnxError } from '@unplugin-onnx/core/catalog'
 import { errors } from './errors'
-import { resolveExternal } from './external'
-import { type HashedFile, hashFile } from './hash'
+import { openExternal } from './external'
+import { type HashedFile, hashOpen } from './hash'
+import type { InputLimits } from './limits'
+import { NotAFile, openRegular } from './open-file'
+import { printable } from './printable'
 
 export interface ExternalSource extends HashedFile {
   readonly location: string
@@ -10,18 +15,35 @@ export interface ExternalSource extends HashedFile {
 
 /**
  * Stats and hashes a model file without looking into it.
- * @throws OnnxError ONNX_MODEL_NOT_FOUND, ONNX_MODEL_NOT_A_FILE, ONNX_MODEL_UNREADABLE
+ * @throws OnnxError ONNX_MODEL_NOT_FOUND, ONNX_MODEL_NOT_A_FILE, ONNX_MODEL_UNREADABLE, ONNX_LIMIT_EXCEEDED
  */
-export async function hashModel(path: string, model: string): Promise<HashedFile> {
+export async function hashModel(
+  path: string,
+  model: string,
+  limits?: Partial<InputLimits>,
+): Promise<HashedFile> {
   try {
-    if (!(await stat(path)).isFile()) throw errors.modelNotAFile(model)
-    return await hashFile(path)
+    const opened = openRegular(path)
+    try {
+      checkModelBytes(opened.stats.size, limits)
+    } catch (cause) {
+      closeSync(opened.descriptor)
+      throw cause
+    }
+    return await hashOpen({ ...opened, path })
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw errors.modelNotFound(model)
-    if (code.startsWith('ONNX_')) throw cause
-    throw errors.modelUnreadable(model, cause)
+    throw fileError(cause, model)
   }
+}
+
+/** What went wrong with a model's file. */
+export function fileError(cause: unknown, model: string): OnnxError {
+  if (cause instanceof OnnxError) return cause.about(printable(model))
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  if (code === 'ENOENT' || code === 'ENOTDIR') return errors.modelNotFound(model)
+  // A socket has no open at all, and Windows opens no folder.
+  if (cause instanceof NotAFile || code === 'ENXIO' || code === 'EISDIR') return errors.modelNotAFile(model)
+  return errors.modelUnreadable(model, cause)
 }
 
 /** Resolves, stats and hashes external data, one file after the other: they are the big ones. */
@@ -32,9 +54,7 @@ export async function hashExternal(
 ): Promise<ExternalSource[]> {
   const hashed: ExternalSource[] = []
   for (const location of [...locations].sort()) {
-    const path = resolveExternal(modelPath, model, location)
-    if (!(await stat(path)).isFile()) throw errors.externalNotAFile(model, location)
-    hashed.push({ location, ...(await hashModel(path, model)) })
+    hashed.push({ location, ...(await hashOpen(openExternal(modelPath, model, location))) })
   }
   return hashed
 }

@@ -4,6 +4,7 @@ import { hashCalibration, openCalibration, type SampleSource } from './calibrati
 import { type CalibrationOptions, normalizeCalibration } from './calibration/options'
 import type { EngineSession } from './engine'
 import { engineFinder } from './engine-package'
+import type { InputLimits } from './limits'
 import type { EngineFinder } from './observe'
 import { passContext } from './pass-context'
 import { openTapped } from './tapped-session'
@@ -22,6 +23,8 @@ export interface TransformOptions {
   readonly engine?: EngineName
   /** The model once more, as it is before the passes, for those that correct the errors of others. */
   readonly reference?: Model
+  /** What calibration data may ask for. */
+  readonly limits?: Partial<InputLimits>
   /** As PassContext says it: weights are read once, and one that isn't finite throws when it is written. */
   readonly weightsAreFinite?: boolean
 }
@@ -43,11 +46,12 @@ export async function transform(
     calibration,
     engine = 'wasm',
     reference,
+    limits: bounds = {},
     weightsAreFinite = false,
   }: TransformOptions,
 ): Promise<StepResult[]> {
   const finder = engineFinder(engine, root, name)
-  const source = await openSamples(model, calibration, root, name, finder)
+  const source = await openSamples(model, calibration, root, name, finder, bounds)
   try {
     const samples = await source?.samples(transformLimits)
     const context = passContext(finder, name, samples, reference)
@@ -82,6 +86,7 @@ async function openSamples(
   root: string,
   name: string,
   engine: EngineFinder,
+  bounds: Partial<InputLimits> = {},
 ): Promise<SampleSource | undefined> {
   if (calibration === undefined) return undefined
   const data = await hashCalibration(root, normalizeCalibration(calibration, name), name)
@@ -92,7 +97,7 @@ async function openSamples(
     return session.run(feeds, outputs)
   }
   try {
-    return await openCalibration(data, { name, inspection: inspectModel(model), run })
+    return await openCalibration(data, { name, inspection: inspectModel(model), run, limits: bounds })
   } finally {
     await session?.close()
   }

@@ -7,7 +7,7 @@ import type { Feeds } from '../src/arrays'
 import { hashCalibration, normalizeCalibration, openCalibration, synthesize } from '../src/calibration'
 import { openModel } from '../src/engine'
 import { findEngine } from '../src/engine-package'
-import { resolveExternal } from '../src/external'
+import { readExternalFile } from '../src/external'
 import { budgets, type Conversion, createConverter } from '../src/index'
 import { calibrationOf, ocrTrio, packageRoot, sileroTrio, temporaryFolder, trained } from './models'
 
@@ -58,7 +58,7 @@ describe.each(models.map((file) => [basename(file), file] as const))('%s', (name
     const { manifest, dir } = conversion()
     const external = manifest.source.external.map(({ location }) => ({
       path: location,
-      data: readFileSync(resolveExternal(file, name, location)),
+      data: readExternalFile(file, name, location),
     }))
     const outputs = manifest.outputs.map((output) => output.name)
     for (const variant of manifest.variants) {

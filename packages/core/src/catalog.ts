@@ -3,6 +3,7 @@
  * takes a fraction of the time that loading the passes takes.
  */
 export { OnnxError, type OnnxErrorCode, type OnnxErrorOptions } from './errors'
+export { checkModelBytes, defaultLimits, type Limits } from './graph/limits'
 export { nearest } from './passes/nearest'
 export { recipes, type Step } from './passes/recipes'
 export { passVersions } from './passes/versions'

@@ -3,7 +3,7 @@ export type { Attribute, AttributeKind, AttributeValue } from './graph/attribute
 export type { ExternalFile, ExternalLocation, ExternalReader } from './graph/external'
 export type { FunctionDef } from './graph/function'
 export type { Graph, NodeSpec } from './graph/graph'
-export { defaultLimits, type Limits } from './graph/limits'
+export { checkModelBytes, defaultLimits, type Limits } from './graph/limits'
 export { externalLocations } from './graph/locations'
 export { Model, type NewModel } from './graph/model'
 export type { Node } from './graph/node'

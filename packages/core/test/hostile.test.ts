@@ -214,6 +214,49 @@ describe('a tensor', () => {
     expect(errorOf(external(['location', 'w.bin'], ['length', '3'])).code).toBe('ONNX_DATA_TOO_SHORT')
   })
 
+  it('cannot reach beyond the end of its external file, and shares what others have as well', () => {
+    const entries = (offset: string, length?: string) => [
+      { key: 'location', value: 'w.bin' },
+      { key: 'offset', value: offset },
+      ...(length === undefined ? [] : [{ key: 'length', value: length }]),
+    ]
+    const two = (offset: string, length?: string) => {
+      const rest = { dims: [2], dataType: 1, dataLocation: 1 }
+      return graph({
+        initializer: [
+          { name: 'a', ...rest, externalData: entries('0', '8') },
+          { name: 'b', ...rest, externalData: entries(offset, length) },
+        ],
+      })
+    }
+    const file = Uint8Array.from({ length: 12 }, (_, at) => at)
+    let read = 0
+    const external = () => ({
+      byteLength: file.length,
+      read(offset: number, length: number) {
+        read += length
+        return file.subarray(offset, offset + length)
+      },
+    })
+    // Four bytes of each are the same ones.
+    const overlapping = readModel(two('4'), { external })
+    expect([...(overlapping.graph.find('b')?.initializer?.bytes() ?? [])]).toEqual([4, 5, 6, 7, 8, 9, 10, 11])
+    for (const offset of ['5', '12', String(2 ** 53 - 1), '9007199254740000']) {
+      const { initializer } = readModel(two(offset), { external }).graph.find('b') ?? {}
+      read = 0
+      expect(() => initializer?.bytes(), offset).toThrow(
+        expect.objectContaining({ code: 'ONNX_EXTERNAL_DATA_TOO_SHORT' }),
+      )
+      expect(read).toBe(0)
+    }
+    for (const offset of ['-1', '1e1', '0x4', ' 4', '4 ', '9007199254740992', '18446744073709551615', ''])
+      expect(errorOf(two(offset)).code, offset).toBe('ONNX_EXTERNAL_DATA_INVALID')
+    for (const length of ['-8', '9007199254740993', 'Infinity', '8.0'])
+      expect(errorOf(two('4', length)).code, length).toBe('ONNX_EXTERNAL_DATA_INVALID')
+    expect(errorOf(two('4', '0')).code).toBe('ONNX_DATA_TOO_SHORT')
+    expect(errorOf(two('4', '9007199254740991')).code).toBe('ONNX_DATA_TOO_LONG')
+  })
+
   it('in sparse form needs values, and dimensions that can be', () => {
     expect(errorOf(graph({ sparseInitializer: [{ dims: [4] }] })).code).toBe('ONNX_INVALID_SPARSE_TENSOR')
     const values = { name: 's', dims: [1], dataType: 1, floatData: [1] }

@@ -18,6 +18,13 @@ describe('a printed model', () => {
     },
   )
 
+  it('shows no more of a tensor than it has, however few elements are asked for', () => {
+    const model = Model.create({ opsetImports: { '': 17 } })
+    model.graph.addInitializer('w', Tensor.of('int64', [2], [1, 2]))
+    expect(printModel(model, { elements: 1 })).toContain('int64[2] w = {1, 2, ...}')
+    expect(printModel(model, { elements: 0 })).toContain('{1, 2, ...}')
+  })
+
   it('is the same each time', () => {
     const [first, second] = [1, 2].map(() => printModel(readModel(fixture('digits_script'))))
     expect(first).toBe(second)

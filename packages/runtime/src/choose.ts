@@ -25,7 +25,8 @@ export async function firstOf<T>(
   const late = variants.filter(isLate)
   const order = [...variants.filter((variant) => !isLate(variant)), ...late]
   const failures: unknown[] = []
-  for (const variant of order.slice(after ? order.indexOf(after) + 1 : 0)) {
+  // From the first where there is none before: its index is -1.
+  for (const variant of order.slice(order.indexOf(after as AssetVariant) + 1)) {
     const source = engines[engineOf[variant.provider]]
     let reason: string | undefined = 'another was asked for'
     if ((provider ?? variant.provider) === variant.provider && (target ?? variant.target) === variant.target)

@@ -20,7 +20,8 @@ export function toTensors(
   if (unknown !== undefined) {
     throw errors.feedInvalid(model, `it has no input '${unknown}'.`, `Its inputs are ${names.join(', ')}.`)
   }
-  const tensors: Record<string, Tensor> = {}
+  // Without a prototype: a model may call an input `__proto__`.
+  const tensors: Record<string, Tensor> = Object.create(null)
   for (const input of inputs) {
     const feed = feeds[input.name]
     if (feed !== undefined && feed !== null) tensors[input.name] = toTensor(model, input, feed, engine)
@@ -33,11 +34,11 @@ export function toTensors(
 const describe = ({ name, type, dims }: ValueSignature) =>
   `Feed '${name}' with a ${type} tensor${dims ? ` of shape [${dims.map((dim) => dim ?? '?').join(', ')}]` : ''}.`
 
-function toTensor(model: string, input: ValueSignature, feed: object | unknown, engine: Engine): Tensor {
+function toTensor(model: string, input: ValueSignature, feed: NonNullable<unknown>, engine: Engine): Tensor {
   const invalid = (problem: string) =>
     errors.feedInvalid(model, `input '${input.name}' got ${problem}.`, describe(input))
   const { dims } = input
-  if (typeof feed === 'object' && feed !== null && 'dims' in feed && 'type' in feed) {
+  if (typeof feed === 'object' && 'dims' in feed && 'type' in feed) {
     const tensor = feed as Tensor
     if (tensor.type !== input.type) throw invalid(`a ${tensor.type} tensor`)
     if (

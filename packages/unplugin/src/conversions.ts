@@ -7,6 +7,7 @@ import {
   type ModelOptions,
 } from '@unplugin-onnx/build/plugin'
 import { converterOptions } from './options/converter-options'
+import { limitsOf } from './options/limits'
 import type { LogLevel, Options } from './options/schema'
 import type { Reports } from './reports'
 import { createTerminal, type Terminal } from './terminal'
@@ -55,8 +56,8 @@ export function createConversions(root: string, reports: Reports): Conversions {
   let running = 0
   let closing = false
 
-  const converterFor = ({ cache }: Options): Converter => {
-    const kept = converterOptions(root, cache)
+  const converterFor = (options: Options): Converter => {
+    const kept = { ...converterOptions(root, options.cache), limits: limitsOf(options) }
     const id = JSON.stringify(kept)
     const converter =
       converters.get(id) ??

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { typesFor } from '@unplugin-onnx/build/plugin'
 import type { Manifest } from '@unplugin-onnx/runtime'
@@ -13,9 +14,9 @@ export async function writeDeclaration(model: string, manifest: Manifest): Promi
   const text = typesFor(manifest, runtimeId)
   const current = await readFile(file, 'utf8').catch(() => undefined)
   if (current === text) return
-  const temporary = `${file}.${process.pid}.tmp`
+  const temporary = `${file}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`
   try {
-    await writeFile(temporary, text)
+    await writeFile(temporary, text, { flag: 'wx' })
     await rename(temporary, file)
   } catch {
     await rm(temporary, { force: true }).catch(() => {})

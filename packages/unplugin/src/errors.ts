@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { OnnxError } from '@unplugin-onnx/core/catalog'
 
 /** The plugin's own errors, each with what to do. Those of models and conversions come from core and build. */
@@ -125,5 +126,10 @@ const stderrOf = (cause: unknown): string => {
 
 function shown(value: unknown): string {
   if (typeof value === 'function') return 'a function'
-  return value instanceof RegExp ? String(value) : (JSON.stringify(value) ?? String(value))
+  try {
+    return value instanceof RegExp ? String(value) : (JSON.stringify(value) ?? String(value))
+  } catch {
+    // A bigint in it, or a circle.
+    return inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY })
+  }
 }

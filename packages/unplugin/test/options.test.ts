@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createOptionsReader, mergeOptions } from '../src/options/config-file'
 import { converterOptions, remoteVariables } from '../src/options/converter-options'
+import { limitsOf } from '../src/options/limits'
 import { includesModel, modelOptions } from '../src/options/model-options'
 import { validateOptions } from '../src/options/validate'
 
@@ -15,6 +16,39 @@ const failure = (options: unknown) => {
   }
   throw new Error('accepted')
 }
+
+describe('limits', () => {
+  it('are numbers, however they are written, and those alone that are set', () => {
+    expect(limitsOf({})).toEqual({})
+    expect(limitsOf({ limits: { bytes: '50 MB', tensorBytes: 1024, nodes: 3 } })).toEqual({
+      bytes: 50_000_000,
+      tensorBytes: 1024,
+      nodes: 3,
+    })
+  })
+
+  it('of the configuration file and those in place are merged key by key', () => {
+    expect(mergeOptions({ limits: { nodes: 1, depth: 2 } }, { limits: { nodes: 3 } }).limits).toEqual({
+      nodes: 3,
+      depth: 2,
+    })
+  })
+})
+
+describe('a value that JSON has no form for', () => {
+  it('is shown all the same', () => {
+    expect(failure({ limits: { depth: 10n } }).message).toContain('but got 10n')
+    const circle: Record<string, unknown> = {}
+    circle.targets = circle
+    expect(failure({ targets: circle }).message).toContain('but got <ref')
+  })
+})
+
+describe('globs that say nothing', () => {
+  it('mean no model', () => {
+    for (const include of ['', './']) expect(includesModel({ include }, '/p/det.onnx', '/p')).toBe(false)
+  })
+})
 
 describe('validation', () => {
   it('takes every option that there is', () => {
@@ -31,6 +65,7 @@ describe('validation', () => {
         maxSize: '2 GB',
         remote: { url: 'https://cache.example.com', teamSlug: 'web', timeout: 500 },
       },
+      limits: { bytes: '50 MB', nodes: 20_000, tensorBytes: 2 ** 26, unzipRatio: 1000 },
       dts: false,
       onnxruntime: { cdn: 'https://cdn.jsdelivr.net/npm' },
       include: ['**/*.onnx', /models/],
@@ -43,6 +78,9 @@ describe('validation', () => {
   it.each([
     [{ target: ['wasm'] }, 'ONNX_OPTION_UNKNOWN', '"target"', '"targets"'],
     [{ loglevel: 'info' }, 'ONNX_OPTION_UNKNOWN', '"loglevel"', '"logLevel"'],
+    [{ limits: { byte: 1 } }, 'ONNX_OPTION_UNKNOWN', '"limits.byte"', '"bytes"'],
+    [{ limits: { nodes: 0 } }, 'ONNX_OPTION_INVALID', '"limits.nodes"', 'from 1 up'],
+    [{ limits: { bytes: 'much' } }, 'ONNX_OPTION_INVALID', '"limits.bytes"', 'with a unit'],
     [{ cache: { directory: 'x' } }, 'ONNX_OPTION_UNKNOWN', '"cache.directory"', 'dir'],
     [{ models: { 'a.onnx': { callibration: 'x' } } }, 'ONNX_OPTION_UNKNOWN', 'callibration', '"calibration"'],
     [{ models: { a: { calibration: { images: './p', maen: 1 } } } }, 'ONNX_OPTION_UNKNOWN', 'maen', '"mean"'],

@@ -1,3 +1,4 @@
+import { OnnxError } from '@unplugin-onnx/core'
 import { unzipSync } from 'fflate'
 import { sizeOf } from '../arrays'
 import type { CalibrationData } from '../calibration/data'
@@ -5,6 +6,7 @@ import { readNpy } from '../calibration/npy'
 import { npzArrays } from '../calibration/npz'
 import type { StoredArray, StoredArrays } from '../calibration/numpy-file'
 import { errors } from '../errors'
+import { printable } from '../printable'
 
 /** Inputs that somebody handed in. */
 export interface MemoryInputs {
@@ -36,6 +38,7 @@ export function openInputs({ name, bytes }: MemoryInputs, model: string): OpenIn
       arrays: { arrays: new Map(stored), close: async () => undefined },
     }
   } catch (cause) {
+    if (cause instanceof OnnxError) throw cause.about(printable(model))
     const message = cause instanceof Error ? cause.message : String(cause)
     throw errors.calibrationInvalid(
       model,

@@ -1,4 +1,4 @@
-import type { Manifest } from '@unplugin-onnx/runtime'
+import type { Manifest, TensorType } from '@unplugin-onnx/runtime'
 import { variantFiles } from '../variant-files'
 
 /** An archive that isn't an entry, whoever signed it. */
@@ -8,6 +8,24 @@ export class NotAnEntry extends Error {}
 const fileName = /^(?!(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$))[a-z0-9][a-z0-9._+-]*$/i
 /** What an entry holds beside variants. */
 const ownNames: ReadonlySet<string> = new Set(['manifest.json', 'manifest.sha256', 'report.json'])
+
+const tensorTypes: ReadonlySet<unknown> = new Set<TensorType>([
+  'float32',
+  'float64',
+  'float16',
+  'int8',
+  'uint8',
+  'int16',
+  'uint16',
+  'int32',
+  'uint32',
+  'int64',
+  'uint64',
+  'int4',
+  'uint4',
+  'bool',
+  'string',
+])
 
 /**
  * Whether a value that came from elsewhere can be read as a manifest: what decides where files are written and what is in
@@ -21,24 +39,49 @@ export function isManifest(value: unknown): value is Manifest {
     isSha256(source.sha256) &&
     isSize(source.bytes) &&
     Array.isArray(source.external) &&
-    [inputs, outputs, candidates, warnings].every(Array.isArray) &&
+    areAll(inputs, isSignature) &&
+    areAll(outputs, isSignature) &&
+    areAll(candidates, isCandidate) &&
+    areAll(warnings, isText) &&
     isObject(verifiedOn) &&
+    (verifiedOn.source === 'calibration' || verifiedOn.source === 'synthesized') &&
+    isSize(verifiedOn.samples) &&
     isObject(engines) &&
-    Array.isArray(variants) &&
+    areAll(variants, isVariant) &&
     variants.length > 0 &&
-    variants.every(isVariant) &&
     agree(value as unknown as Manifest)
   )
 }
 
 const isVariant = (value: unknown): boolean =>
   isObject(value) &&
-  [value.target, value.provider, value.recipe].every((each) => typeof each === 'string') &&
+  [value.target, value.provider, value.recipe].every(isText) &&
   isFile(value) &&
-  isObject(value.accuracy) &&
+  isSize(value.brotliBytes) &&
+  isAccuracy(value.accuracy) &&
+  areTexts(value.requires) &&
   (value.shards === undefined ||
     (Array.isArray(value.shards) &&
       value.shards.every((shard) => isObject(shard) && isFileName(shard.path) && isFile(shard))))
+
+const isSignature = (value: unknown): boolean =>
+  isObject(value) &&
+  isText(value.name) &&
+  tensorTypes.has(value.type) &&
+  (value.dims === undefined ||
+    areAll(value.dims, (dim) => dim === null || isText(dim) || typeof dim === 'number'))
+
+const isCandidate = (value: unknown): boolean =>
+  isObject(value) &&
+  [value.target, value.recipe, value.reason].every(isText) &&
+  isSize(value.bytes) &&
+  areTexts(value.requires) &&
+  (value.accuracy === undefined || isAccuracy(value.accuracy))
+
+const isAccuracy = (value: unknown): boolean =>
+  isObject(value) &&
+  [value.sqnr, value.cosine, value.maxError].every(isNumber) &&
+  (value.top1 === undefined || isNumber(value.top1))
 
 /** A name stands for one content, whatever the case of its letters, and each variant is as large as its files. */
 function agree({ variants }: Manifest): boolean {
@@ -60,6 +103,11 @@ const isFileName = (value: unknown): boolean =>
   fileName.test(value) &&
   !ownNames.has(value.toLowerCase())
 
+const isNumber = (value: unknown): boolean => typeof value === 'number'
+const isText = (value: unknown): value is string => typeof value === 'string'
+const areTexts = (value: unknown): boolean => value === undefined || areAll(value, isText)
+const areAll = (value: unknown, test: (each: unknown) => boolean): value is unknown[] =>
+  Array.isArray(value) && value.every(test)
 const isSize = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0
 const isSha256 = (value: unknown): boolean => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Entry, ZipFile } from 'yauzl'
 import { type DenseArray, sizeOf } from '../arrays'
+import { checkUnzipped, type InputLimits } from '../limits'
 import { inRows, type NpyHeader, npyElements, npyHeader, npyHeaderBytes } from './npy'
 import { type ByteSource, openBytes, partOf, type Scratch } from './on-disk'
 
@@ -40,9 +41,13 @@ export async function openNpy(path: string): Promise<StoredArrays> {
 /**
  * Opens the arrays of an `.npz` file. Those of savez are read in place; those of savez_compressed are unpacked onto disk
  * first, piece by piece.
- * @throws Error that says what is wrong, without the file's name
+ * @throws Error that says what is wrong, without the file's name; OnnxError ONNX_LIMIT_EXCEEDED
  */
-export async function openNpz(path: string, scratch: Scratch): Promise<StoredArrays> {
+export async function openNpz(
+  path: string,
+  scratch: Scratch,
+  limits?: Pick<InputLimits, 'unzipRatio'>,
+): Promise<StoredArrays> {
   const zip = await opened(path)
   const file = await openBytes(path)
   const close = async () => {
@@ -57,6 +62,7 @@ export async function openNpz(path: string, scratch: Scratch): Promise<StoredArr
       const name = entry.fileName.slice(0, -'.npy'.length)
       if (entry.compressionMethod !== 0) unpacked += entry.uncompressedSize
       if (unpacked > maxUnpacked) throw new Error('the arrays unpack to more than 64 GiB: give fewer rows')
+      checkUnzipped(file.size, unpacked, limits)
       try {
         arrays.set(name, await storedArray(await contentOf(zip, entry, file, scratch)))
       } catch (cause) {
@@ -104,8 +110,7 @@ async function contentOf(
   }
   if (entry.compressionMethod !== 8)
     throw new Error('the array is compressed in a way that numpy does not write')
-  const stream: Readable = await zip.openReadStreamPromise(entry)
-  return scratch.keep(stream)
+  return scratch.keep(async (): Promise<Readable> => zip.openReadStreamPromise(entry))
 }
 
 async function storedArray(source: ByteSource): Promise<StoredArray> {

@@ -67,10 +67,13 @@ export class Scratch {
     return join(await this.#folder, String(this.#files++))
   }
 
-  /** Keeps all bytes of a stream. */
-  async keep(stream: Readable): Promise<ByteSource> {
+  /**
+   * Keeps all bytes of a stream.
+   * @param open starts it, when there is a place for it: a stream that fails while nobody listens ends the process
+   */
+  async keep(open: () => Promise<Readable>): Promise<ByteSource> {
     const path = await this.path()
-    await pipeline(stream, createWriteStream(path))
+    await pipeline(await open(), createWriteStream(path))
     const file = await openBytes(path)
     this.#open.push(file)
     return file

@@ -1,4 +1,6 @@
+import { OnnxError } from '@unplugin-onnx/core'
 import { type Feeds, isNumeric, sizeOf } from '../arrays'
+import { type InputLimits, inputLimits } from '../limits'
 import { arrayOfNumbers } from '../numbers'
 import { printable } from '../printable'
 import { arrayRows } from './array-rows'
@@ -22,8 +24,8 @@ import { wavRows } from './wav-rows'
  * Opens calibration data and holds it against the model's signature. Samples lie on disk until they are asked for; inputs
  * that the data leaves out are synthesized.
  * @param folder for files that are made on the way; by default the system's for temporary ones
- * @throws OnnxError ONNX_CALIBRATION_INVALID, ONNX_CALIBRATION_UNKNOWN_INPUT; of what is read at once, such as a module,
- * ONNX_CALIBRATION_SAMPLE_INVALID as well
+ * @throws OnnxError ONNX_CALIBRATION_INVALID, ONNX_CALIBRATION_UNKNOWN_INPUT, ONNX_LIMIT_EXCEEDED; of what is read at once,
+ * such as a module, ONNX_CALIBRATION_SAMPLE_INVALID as well
  */
 export async function openCalibration(
   data: CalibrationData,
@@ -97,7 +99,7 @@ async function rowsOf(
 
 async function givenRows(
   data: Exclude<CalibrationData, { kind: 'module' }>,
-  { inspection: { inputs } }: SampledModel,
+  { name, inspection: { inputs }, limits = {} }: SampledModel,
   sequential: boolean,
   scratch: Scratch,
   complain: Complaints,
@@ -108,7 +110,7 @@ async function givenRows(
     case 'wav':
       return wavRows(data.files, data.options, inputs, complain)
     default: {
-      const stored = await openArrays(data.path, scratch, complain)
+      const stored = await openArrays(data.path, name, limits, scratch, complain)
       try {
         return arrayRows(stored, inputs, sequential, complain)
       } catch (error) {
@@ -119,10 +121,17 @@ async function givenRows(
   }
 }
 
-async function openArrays(path: string, scratch: Scratch, complain: Complaints): Promise<StoredArrays> {
+async function openArrays(
+  path: string,
+  model: string,
+  limits: Partial<InputLimits>,
+  scratch: Scratch,
+  complain: Complaints,
+): Promise<StoredArrays> {
   try {
-    return await (/\.npz$/i.test(path) ? openNpz(path, scratch) : openNpy(path))
+    return await (/\.npz$/i.test(path) ? openNpz(path, scratch, inputLimits(limits)) : openNpy(path))
   } catch (cause) {
+    if (cause instanceof OnnxError) throw cause.about(printable(model))
     const message = cause instanceof Error ? cause.message : String(cause)
     throw complain.invalid(`can't be read: ${message}`, 'Save it again with numpy.savez.', cause)
   }

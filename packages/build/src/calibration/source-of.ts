@@ -1,5 +1,6 @@
 import { OnnxError } from '@unplugin-onnx/core'
 import type { Feeds } from '../arrays'
+import type { InputLimits } from '../limits'
 import type { Inspection } from '../tasks/task'
 import { choose, leastToSplit } from './choose'
 import type { Rows, SampleSet, SampleSource } from './sample-source'
@@ -16,6 +17,8 @@ export interface SampledModel {
   readonly overrides?: Overrides
   /** Runs the model: only where state is fed back. */
   readonly run?: RunModel
+  /** What the data may ask for. */
+  readonly limits?: Partial<InputLimits>
 }
 
 /** All inputs that a sample leaves out, but for state that is fed back. */

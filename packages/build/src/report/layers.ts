@@ -1,4 +1,5 @@
 import { type Model, measureErrors, type Node, readModel, type Tensor, type Value } from '@unplugin-onnx/core'
+import type { InputLimits } from '../limits'
 import { printable } from '../printable'
 import type { OpenFile } from '../tasks/workbench'
 import type { LayerVariant, ReportLayer } from './data'
@@ -57,17 +58,19 @@ export function* layersOf(source: Model, variants: readonly OpenVariant[]): Gene
  * `layersOf` for files that are opened for it, and closed.
  * @param open opens a variant, or without one the source
  * @param name of the source, for messages
+ * @param limits of all of them
  */
 export function layersIn<V extends Omit<OpenVariant, 'model'>>(
   open: (variant?: V) => OpenFile,
   variants: readonly V[],
   name: string,
+  limits: Partial<InputLimits> = {},
 ): ReportLayer[] {
   const opened: OpenFile[] = []
   const read = (variant?: V): Model => {
     const file = open(variant)
     opened.push(file)
-    return readModel(file.bytes, { external: file.external, name: printable(name) })
+    return readModel(file.bytes, { external: file.external, name: printable(name), limits })
   }
   try {
     const different = [...new Map(variants.map((variant) => [variant.file, variant])).values()]

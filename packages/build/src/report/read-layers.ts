@@ -1,3 +1,4 @@
+import type { InputLimits } from '../limits'
 import { openModelFile } from '../open-model'
 import type { ReportLayer } from './data'
 import { layersIn, type OpenVariant } from './layers'
@@ -8,7 +9,12 @@ import { layersIn, type OpenVariant } from './layers'
  * @param variants `file` is the name in the manifest, `path` where it lies
  */
 export const readLayers = (
-  source: { readonly path: string; readonly name: string },
+  source: { readonly path: string; readonly name: string; readonly limits?: Partial<InputLimits> },
   variants: readonly (Omit<OpenVariant, 'model'> & { readonly path: string })[],
 ): ReportLayer[] =>
-  layersIn((variant) => openModelFile((variant ?? source).path, source.name), variants, source.name)
+  layersIn(
+    (variant) => openModelFile((variant ?? source).path, source.name, undefined, source.limits),
+    variants,
+    source.name,
+    source.limits,
+  )

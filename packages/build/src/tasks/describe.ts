@@ -1,10 +1,10 @@
-import { linearLayers, readModel, type Value } from '@unplugin-onnx/core'
+import { linearLayers, type Value } from '@unplugin-onnx/core'
 import type { EnginePackage } from '../engine-package'
 import { passContext } from '../pass-context'
-import { printable } from '../printable'
 import type { Histogram, ReportLayer } from '../report/data'
 import { bins } from '../report/histogram'
 import { layersIn } from '../report/layers'
+import { parseSource } from './open-source'
 import type { DescribedVariant, ModelFile } from './task'
 import type { Workbench } from './workbench'
 
@@ -22,7 +22,7 @@ export async function describe(
   samples: number,
   work: Workbench,
 ): Promise<ReportLayer[]> {
-  const layers = layersIn((variant) => work.open(variant?.file), variants, model.name)
+  const layers = layersIn((variant) => work.open(variant?.file), variants, model.name, model.limits)
   const activations =
     engine === null ? new Map<string, Histogram>() : await activationsOf(model, engine, samples, work)
   return layers.map((layer) => {
@@ -41,7 +41,7 @@ async function activationsOf(
   const found = new Map<string, Histogram>()
   const source = work.openSource()
   try {
-    const parsed = readModel(source.bytes, { external: source.external, name: printable(model.name) })
+    const parsed = parseSource(model, source.bytes, source.external)
     const inputs = new Map<Value, string[]>()
     for (const { weight, input } of linearLayers(parsed).slice(0, shown.layers))
       inputs.set(input, [...(inputs.get(input) ?? []), weight.name])

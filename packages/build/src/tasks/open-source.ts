@@ -1,5 +1,8 @@
+import { type ExternalReader, type Model, readModel } from '@unplugin-onnx/core'
 import { type EngineSession, openModel } from '../engine'
 import type { EnginePackage } from '../engine-package'
+import { printable } from '../printable'
+import type { ModelFile } from './task'
 import type { Workbench } from './workbench'
 
 /**
@@ -14,3 +17,10 @@ export async function openSource(work: Workbench, engine: EnginePackage): Promis
     source.close()
   }
 }
+
+/** Reads the source's graph, within its limits. */
+export const parseSource = (
+  { name, limits = {} }: Pick<ModelFile, 'name' | 'limits'>,
+  bytes: Uint8Array,
+  external: ExternalReader,
+): Model => readModel(bytes, { external, name: printable(name), limits })

@@ -24,7 +24,9 @@ export async function runSamples(
   try {
     session = await openSource(work, engine)
     const { run } = session
-    const source = await work.openCalibration(data, { name: model.name, inspection, overrides, run })
+    const bounds = model.limits === undefined ? {} : { limits: model.limits }
+    const sampled = { name: model.name, inspection, overrides, run, ...bounds }
+    const source = await work.openCalibration(data, sampled)
     try {
       const names = inspection.outputs.map(({ name }) => name)
       const samples = await source.samples(limits)

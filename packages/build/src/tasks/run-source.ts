@@ -62,7 +62,8 @@ async function onCalibration(
       feeds,
       inspection.outputs.map((output) => output.name),
     )
-  const sampled = { name: model.name, inspection, overrides, run: session.run }
+  const bounds = model.limits === undefined ? {} : { limits: model.limits }
+  const sampled = { name: model.name, inspection, overrides, run: session.run, ...bounds }
   const source = await work.openCalibration(calibration, sampled)
   try {
     const observed = await source.samples(limits, 'calibration')

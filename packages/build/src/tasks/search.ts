@@ -1,12 +1,12 @@
-import { encodeModel, type Model, readModel } from '@unplugin-onnx/core'
+import { encodeModel, type Model } from '@unplugin-onnx/core'
 import { Agreement } from '../accuracy'
 import { judge } from '../budget'
 import { type EngineSession, openModel } from '../engine'
 import type { EnginePackage } from '../engine-package'
 import { passContext } from '../pass-context'
-import { printable } from '../printable'
 import type { SessionOptions } from '../session-options'
 import { mixes } from '../special-recipes'
+import { parseSource } from './open-source'
 import { applyRecipe } from './recipe'
 import type { Step } from './run-source'
 import type { Loudness, Mixed, ModelFile, SearchRequest } from './task'
@@ -55,7 +55,7 @@ export async function search(
   try {
     const context = { ...passContext(async () => engine, model.name), remembered: new Map() }
     const variant = async (keep: readonly string[]): Promise<Model> => {
-      const parsed = readModel(source.bytes, { external: source.external, name: printable(model.name) })
+      const parsed = parseSource(model, source.bytes, source.external)
       await applyRecipe(parsed, mix, keep, context)
       return parsed
     }

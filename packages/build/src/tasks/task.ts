@@ -4,6 +4,7 @@ import type { Budget } from '../budget'
 import type { CalibrationData, Overrides } from '../calibration'
 import type { EnginePackage } from '../engine-package'
 import type { EvaluationModule } from '../evaluation'
+import type { InputLimits } from '../limits'
 import type { OperatorTable, UnsupportedNode } from '../operators'
 import type { ReportLayer } from '../report/data'
 import type { SessionOptions } from '../session-options'
@@ -18,6 +19,8 @@ export interface ModelFile {
   readonly sha256: string
   /** Locations of external data. */
   readonly external: readonly string[]
+  /** What it may ask for; the defaults for what isn't said. */
+  readonly limits?: Partial<InputLimits>
 }
 
 /** What reading a model, without running it, tells. */
@@ -131,7 +134,7 @@ export interface Sizes {
 /** What worker processes do. All arguments and results are plain data. */
 export interface Tasks {
   /** Reads a model. */
-  inspect(model: Pick<ModelFile, 'path' | 'name' | 'sha256'>): Inspection
+  inspect(model: Pick<ModelFile, 'path' | 'name' | 'sha256' | 'limits'>): Inspection
   /** Runs the source on calibration or synthesized inputs and keeps inputs and outputs in the work folder. */
   runSource(
     model: ModelFile,

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import { openCalibration } from '../calibration'
 import { errors } from '../errors'
-import { ExternalFiles, resolveExternal } from '../external'
+import { ExternalFiles, readExternalFile } from '../external'
 import { sha256 } from '../hash'
 import { openModelFile } from '../open-model'
 import { readBytes } from '../read-bytes'
@@ -26,12 +26,18 @@ export function workFolder(model: ModelFile, folder: string): Workbench {
         externalData: () =>
           model.external.map((location) => ({
             path: location,
-            data: readBytes(resolveExternal(model.path, model.name, location)),
+            data: readExternalFile(model.path, model.name, location),
           })),
         close: () => files.close(),
       }
     },
-    open: (file) => openModelFile(file === undefined ? model.path : join(folder, file), model.name),
+    open: (file) =>
+      openModelFile(
+        file === undefined ? model.path : join(folder, file),
+        model.name,
+        undefined,
+        model.limits,
+      ),
     keep: (file, chunks) => writeChunks(join(folder, file), chunks),
     async read(file, expected) {
       const bytes = readBytes(join(folder, file))

@@ -1,4 +1,4 @@
-import { type Model, OnnxError, readModel, writeModel } from '@unplugin-onnx/core'
+import { type Model, OnnxError, writeModel } from '@unplugin-onnx/core'
 import type { EnginePackage } from '../engine-package'
 import type { Samples } from '../observe'
 import { type UnsupportedNode, unsupported } from '../operators'
@@ -6,6 +6,7 @@ import { passContext } from '../pass-context'
 import { printable } from '../printable'
 import { sessionOptionsFor } from '../session-options'
 import { sourceRecipe } from '../special-recipes'
+import { parseSource } from './open-source'
 import { applyRecipe } from './recipe'
 import type { ModelFile, WriteRequest, Written } from './task'
 import type { Workbench } from './workbench'
@@ -21,7 +22,7 @@ export async function write(
 ): Promise<Written> {
   const source = work.openSource()
   try {
-    const read = () => readModel(source.bytes, { external: source.external, name: printable(model.name) })
+    const read = () => parseSource(model, source.bytes, source.external)
     const parsed = read()
     const own = places.map((place) => unsupported(parsed, place, place))
     if (recipe === sourceRecipe && model.external.length === 0) {

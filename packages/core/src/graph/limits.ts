@@ -1,3 +1,5 @@
+import * as errors from '../errors'
+
 /** Bounds on what a model may ask for, so that a hostile file ends in an error and not in a crash. */
 export interface Limits {
   /** Bytes of the model file, without external data. Protobuf itself ends at 2 GiB. */
@@ -21,4 +23,15 @@ export const defaultLimits: Limits = {
   messages: 10_000_000,
   nodes: 1_000_000,
   tensorBytes: 2 ** 33,
+}
+
+/**
+ * For who is about to read a model's file, and knows its size.
+ * @throws OnnxError ONNX_LIMIT_EXCEEDED
+ */
+export function checkModelBytes(
+  bytes: number,
+  { bytes: max = defaultLimits.bytes }: Partial<Limits> = {},
+): void {
+  if (bytes > max) throw errors.limitExceeded('bytes', 'Bytes of the model', bytes, max)
 }

@@ -203,7 +203,7 @@ class Printer {
     }
     if (tensor._isLazy) return '{...}'
     const cut = size > this.#elements
-    const count = cut ? HEAD : size
+    const count = cut ? Math.min(HEAD, size) : size
     const single = dataType !== 'float64' && dataType !== 'complex128'
     const shown =
       dataType === 'string'

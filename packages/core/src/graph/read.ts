@@ -5,7 +5,7 @@ import type { Message } from '../onnx/message'
 import type { ExternalFile, ExternalReader } from './external'
 import { FunctionDef } from './function'
 import { Graph } from './graph'
-import { defaultLimits, type Limits } from './limits'
+import { checkModelBytes, defaultLimits, type Limits } from './limits'
 import { Model, opsetsOf } from './model'
 import { Node } from './node'
 import { orderProblem } from './order'
@@ -40,8 +40,7 @@ export function readModel(bytes: Uint8Array, options: ReadOptions = {}): Model {
   const { external, name, limits } = options
   try {
     const all = { ...defaultLimits, ...limits }
-    if (bytes.length > all.bytes)
-      throw errors.limitExceeded('bytes', 'Bytes of the model', bytes.length, all.bytes)
+    checkModelBytes(bytes.length, all)
     // A subclass's slice() may not copy, as that of Node's Buffer doesn't: all views derive from a plain array.
     const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     return readMessage(decodeModel(plain, all), external, all)

@@ -146,11 +146,11 @@ function fold({ layer, chain, scale, bias }: Plan): void {
     if (weight !== layer.weight) node.setInput(1, weight)
     graph.replaceNode(last, { opType: 'Add', name: last.name, inputs: [node.outputs[0], shift] })
   } else {
-    const attributes: Record<string, AttributeValue> = {}
-    for (const attribute of node.attributes()) {
-      // beta is in the bias now.
-      if (attribute.name !== 'beta') attributes[attribute.name] = attribute
-    }
+    // beta is in the bias now.
+    const kept = [...node.attributes()].filter(({ name }) => name !== 'beta')
+    const attributes: Record<string, AttributeValue> = Object.fromEntries(
+      kept.map((each) => [each.name, each]),
+    )
     const inputs = [layer.input, weight, shift]
     graph.replaceNode(last, { opType: kind, name: node.name, inputs, attributes })
   }

@@ -13,6 +13,7 @@ import {
 import type { Accuracy } from '@unplugin-onnx/runtime'
 import { Command, Option } from 'commander'
 import { createOptionsReader } from '../options/config-file'
+import { limitsOf } from '../options/limits'
 import { modelOptions } from '../options/model-options'
 import { createTerminal } from '../terminal'
 import { accuracy, maxDrop } from './arguments'
@@ -94,6 +95,7 @@ async function compare(source: string, variant: string, flags: Flags): Promise<v
     compared = await compareModels(source, variant, {
       root,
       runs: ways,
+      limits: limitsOf(options),
       ...(flags.inputs !== undefined && { inputs: flags.inputs }),
       ...(calibration !== undefined && { calibration }),
       ...(configured.inputs && { overrides: configured.inputs }),

@@ -12,6 +12,7 @@ import {
 import { Command } from 'commander'
 import { diffSideUnknown } from '../errors'
 import { createOptionsReader } from '../options/config-file'
+import { limitsOf } from '../options/limits'
 import { includesModel, matches, modelOptions } from '../options/model-options'
 import { checkSizes, isOver, type SizeCheck } from '../size-budgets/check'
 import { createTerminal, type Terminal } from '../terminal'
@@ -98,6 +99,7 @@ async function convertAll(
   const converter = createConverter({
     root,
     cacheDir,
+    limits: limitsOf(options),
     logger: terminal,
     onProgress: (event) => terminal.progress(event),
   })

@@ -1,33 +1,41 @@
+import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
-import { type OpenModel, openModelFile } from '@unplugin-onnx/build'
+import { type InputLimits, type OpenModel, openModelFile, printable } from '@unplugin-onnx/build'
 import { type Model, OnnxError, readModel, splitModel, writeModel } from '@unplugin-onnx/core'
 import { modelUnreadable } from '../errors'
+import { createOptionsReader } from '../options/config-file'
+import { limitsOf } from '../options/limits'
 
 /**
- * Opens a model with its external data, for as long as the action runs.
+ * Opens a model with its external data, for as long as the action runs, within the limits of the project.
  * @param action is handed the model, the bytes of its file, and how to read it once more as it is in the file
  * @param weights of large models: on disk they are external tensors to whoever looks
  */
 export async function withModel<T>(
   file: string,
-  action: (model: Model, bytes: number, read: () => Model, opened: OpenModel) => Promise<T>,
+  action: (model: Model, bytes: number, read: () => Model, opened: Opened) => Promise<T>,
   weights: 'in memory' | 'on disk' = 'in memory',
 ): Promise<T> {
   const path = resolve(file)
   const name = basename(file)
+  const limits = limitsOf(await createOptionsReader(process.cwd(), {})())
   let opened: OpenModel
   try {
-    opened = openModelFile(path, name, weights === 'on disk' ? undefined : Number.POSITIVE_INFINITY)
+    opened = openModelFile(path, name, weights === 'on disk' ? undefined : Number.POSITIVE_INFINITY, limits)
   } catch (cause) {
-    throw modelUnreadable(file, cause)
+    throw cause instanceof OnnxError ? cause.about(printable(name)) : modelUnreadable(file, cause)
   }
   try {
-    const read = () => readModel(opened.bytes, { external: opened.external, name })
-    return await action(read(), opened.byteLength, read, opened)
+    const read = () => readModel(opened.bytes, { external: opened.external, name: printable(name), limits })
+    return await action(read(), opened.byteLength, read, { ...opened, limits })
   } finally {
     opened.close()
   }
+}
+
+export interface Opened extends OpenModel {
+  readonly limits: Partial<InputLimits>
 }
 
 /**
@@ -116,10 +124,11 @@ async function writeChunks(
 }
 
 async function saveWhole(chunks: Iterable<Uint8Array>, file: string): Promise<number> {
-  const temporary = `${file}.${process.pid}.tmp`
+  const temporary = `${file}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`
   let bytes = 0
   try {
-    const handle = await open(temporary, 'w')
+    // Never through a link that somebody laid there.
+    const handle = await open(temporary, 'wx')
     try {
       bytes = await writeAll(handle, chunks)
       await handle.sync()

@@ -1,3 +1,4 @@
+import { printable } from '@unplugin-onnx/build'
 import { OnnxError } from '@unplugin-onnx/core'
 import pc from 'picocolors'
 import { type ExitCode, exitCodes } from './exit'
@@ -38,16 +39,28 @@ function errorText(error: unknown): string {
   const { red } = pc.createColors(pc.isColorSupported && process.stderr.isTTY === true)
   if (!(error instanceof OnnxError)) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    return `${red('error')} ${text}\n`
+    return `${red('error')} ${shown(text)}\n`
   }
   const { code, problem, cure, model } = error
   const subject = model === undefined || problem.includes(model) ? problem : `${model}: ${problem}`
-  return `${red('error')} ${subject}\n${cure}\n(${code})\n`
+  return `${red('error')} ${shown(`${subject}\n${cure}`)}\n(${code})\n`
 }
+
+/** Lines stay lines, and whatever else a terminal would act on becomes visible. */
+const shown = (text: string): string => text.split('\n').map(printable).join('\n')
+
+/** Of what JSON leaves as it is, all that a terminal would act on: C1 controls, direction marks, separators. */
+const invisible = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu
 
 /** One JSON document on stdout. bigint has no JSON form and becomes a string. */
 export function print(value: unknown): void {
-  process.stdout.write(
-    `${JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? String(each) : each), 2)}\n`,
-  )
+  const text = JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? String(each) : each), 2)
+  process.stdout.write(`${text.replace(invisible, escaped)}\n`)
 }
+
+/** As JSON has it: a character beyond 16 bits is two of them. */
+const escaped = (character: string): string =>
+  character
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('')

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { type EngineName, transform } from '@unplugin-onnx/build'
+import { type EngineName, printable, transform } from '@unplugin-onnx/build'
 import { OnnxError, recipes, type Step } from '@unplugin-onnx/core'
 import { Command, Option } from 'commander'
 import { step } from './arguments'
@@ -71,9 +71,10 @@ async function applyAndSave(
 ): Promise<void> {
   await withModel(
     file,
-    async (model, before, read) => {
+    async (model, before, read, { limits }) => {
       const applied = await transform(model, steps, {
         name: basename(file),
+        limits,
         engine,
         weightsAreFinite,
         // Nothing can be compared with it where nothing runs.
@@ -83,9 +84,9 @@ async function applyAndSave(
       if (json) return print({ file: out, sourceBytes: before, bytes: after, passes: applied })
       for (const { pass, changed, skipped } of applied) {
         process.stdout.write(`${pass}: ${changed} changed, ${skipped.length} skipped\n`)
-        for (const { node, reason } of skipped) process.stdout.write(`  ${node}: ${reason}\n`)
+        for (const { node, reason } of skipped) process.stdout.write(`  ${printable(`${node}: ${reason}`)}\n`)
       }
-      process.stdout.write(`${file} ${shown(before)} -> ${out} ${shown(after)}\n`)
+      process.stdout.write(`${printable(`${file} ${shown(before)} -> ${out} ${shown(after)}`)}\n`)
     },
     'on disk',
   )

@@ -1,3 +1,4 @@
+import { printable } from '@unplugin-onnx/build/plugin'
 import type { DevEnvironment, EnvironmentModuleNode, ViteDevServer } from 'vite'
 import { modelRequest } from '../module/ids'
 import type { Meanwhile } from './bundler'
@@ -54,7 +55,7 @@ export function viteMeanwhile(environment: DevEnvironment, { server }: DevServer
     failed(file, error) {
       // Whoever asks again is told the same.
       forget(file)
-      environment.logger.error(`${error.message}\n  File: ${file}`, { error, timestamp: true })
+      environment.logger.error(`${error.message}\n  File: ${printable(file)}`, { error, timestamp: true })
       server.environments.client?.hot.send({
         type: 'error',
         err: { message: error.message, stack: '', id: file, plugin: 'unplugin-onnx' },

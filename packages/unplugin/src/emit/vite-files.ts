@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { ViteDevServer } from 'vite'
 import { sendFile } from './send-file'
-import { setServerHeaders } from './vite-server'
+import { refusesMethod, setServerHeaders } from './vite-server'
 
 /** Below the server's base. */
 const place = '__onnx/files/'
@@ -29,10 +29,9 @@ export function serveModelFiles(server: ViteDevServer): ServedFiles {
     if (!path.startsWith(`${base}${place}`)) return next()
     const [key = '', , ...rest] = path.slice(base.length + place.length).split('/')
     const file = rest.length === 0 ? files.get(key) : undefined
-    if (file !== undefined && request.method !== 'GET' && request.method !== 'HEAD') {
-      response.writeHead(405, { Allow: 'GET, HEAD' }).end()
-      return
-    }
+    if (refusesMethod(request, response)) return
+    // Pages of other origins get no model, not even as something that they can't read, unless the user's own headers say so.
+    response.setHeader('Cross-Origin-Resource-Policy', 'same-origin')
     setServerHeaders(server, response)
     response.setHeader('X-Content-Type-Options', 'nosniff')
     response.setHeader('Cache-Control', 'no-cache')

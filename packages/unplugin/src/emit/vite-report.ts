@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { renderReport } from '@unplugin-onnx/build/plugin'
 import type { ViteDevServer } from 'vite'
 import type { Reports } from '../reports'
+import { refusesMethod } from './vite-server'
 
 /** Below the server's base. */
 const place = '__onnx/'
@@ -23,10 +24,7 @@ export function serveReports(server: ViteDevServer, reports: Reports): void {
       return
     }
     if (path !== page && path !== `${page}${dataFile}`) return next()
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.writeHead(405, { allow: 'GET, HEAD' }).end()
-      return
-    }
+    if (refusesMethod(request, response)) return
     try {
       const version = `${life}-${reports.version}`
       const known = path !== page && new URLSearchParams(query).get('since') === version

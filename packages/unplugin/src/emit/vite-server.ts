@@ -1,8 +1,8 @@
-import { createReadStream } from 'node:fs'
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { basename, join } from 'node:path'
 import type { ViteDevServer } from 'vite'
 import { engineScripts, webDist } from '../module/engines'
+import { sendFile } from './send-file'
 
 /**
  * What Vite's dev server needs help with.
@@ -13,8 +13,10 @@ import { engineScripts, webDist } from '../module/engines'
  */
 export function serveFiles(server: ViteDevServer): void {
   const { base, root } = server.config
-  server.middlewares.use((request, response, next) => {
-    const { pathname, searchParams } = new URL(request.url ?? '', 'http://localhost')
+  server.middlewares.use(async (request, response, next) => {
+    const asked = addressIn(request.url)
+    if (asked === undefined) return next()
+    const { pathname, path, searchParams } = asked
     // ?import and ?url ask for a module of Vite's, not for the file.
     if (searchParams.has('import') || searchParams.has('url')) return next()
     if (/\.onnxv?$/.test(pathname)) {
@@ -23,14 +25,38 @@ export function serveFiles(server: ViteDevServer): void {
     }
     const name = basename(pathname)
     if (!engineScripts.has(name)) return next()
-    const path = decodeURI(pathname.startsWith(base) ? pathname.slice(base.length - 1) : pathname)
-    const file = path.startsWith('/@fs/') ? path.slice('/@fs'.length) : join(root, path)
+    const below = path.startsWith(base) ? path.slice(base.length - 1) : path
+    const file = below.startsWith('/@fs/') ? below.slice('/@fs'.length) : join(root, below)
     if (file !== scriptFile(name, root)) return next()
-    setServerHeaders(server, response)
-    response.setHeader('Content-Type', 'text/javascript')
-    response.setHeader('Cache-Control', 'no-cache')
-    createReadStream(file).on('error', next).pipe(response)
+    if (refusesMethod(request, response)) return
+    try {
+      setServerHeaders(server, response)
+      response.setHeader('Content-Type', 'text/javascript')
+      response.setHeader('Cache-Control', 'no-cache')
+      if (!(await sendFile(request, response, file))) next()
+    } catch (error) {
+      next(error)
+    }
   })
+}
+
+/** What a request asks for, its path as it is written and decoded; undefined for what is no address. */
+function addressIn(
+  url = '',
+): (Pick<URL, 'pathname' | 'searchParams'> & { readonly path: string }) | undefined {
+  try {
+    const { pathname, searchParams } = new URL(url, 'http://localhost')
+    return { pathname, searchParams, path: decodeURI(pathname) }
+  } catch {
+    return undefined
+  }
+}
+
+/** Answers whatever is neither GET nor HEAD: files are only read. */
+export function refusesMethod({ method }: IncomingMessage, response: ServerResponse): boolean {
+  if (method === 'GET' || method === 'HEAD') return false
+  response.writeHead(405, { Allow: 'GET, HEAD' }).end()
+  return true
 }
 
 /** What the user wants of every response. */

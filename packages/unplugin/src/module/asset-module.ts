@@ -4,6 +4,7 @@ import type { Variant } from '@unplugin-onnx/runtime'
 import { type Bundler, shortHash, type Taken } from '../emit/bundler'
 import { type EngineName, engineOfProvider } from './engines'
 import { engineSpecifier, runtimeId } from './ids'
+import { sourceText } from './source-text'
 
 /**
  * The module that an import of a model gives: its description, the URLs of its variants, and the engines they need.
@@ -22,7 +23,7 @@ export async function assetModule(
     taken.set(name, await bundler.take(join(dir, name), variantName(file, name)))
   const engines = new Set(variants.map(engineOf))
   const withUrl = (fields: object, name: string) =>
-    `${JSON.stringify(fields).slice(0, -1)},"url":${taken.get(name)?.url}}`
+    `${sourceText(fields).slice(0, -1)},"url":${taken.get(name)?.url}}`
   const variantCode = variants.map(({ file: name, shards, ...variant }) => {
     const { target, provider, requires, bytes, sha256, recipe, session } = variant
     const code = withUrl({ target, provider, requires, bytes, sha256, recipe, session }, name)
@@ -34,10 +35,10 @@ export async function assetModule(
     ...[...engines].map((engine) => `import ${engine}Engine from ${JSON.stringify(engineSpecifier(engine))}`),
     ...new Set([...taken.values()].flatMap(({ head }) => head)),
     'export default /* @__PURE__ */ defineAsset({',
-    `  name: ${JSON.stringify(basename(file, '.onnx'))},`,
-    `  id: ${JSON.stringify(assetId(path))},`,
-    `  inputs: ${JSON.stringify(manifest.inputs)},`,
-    `  outputs: ${JSON.stringify(manifest.outputs)},`,
+    `  name: ${sourceText(basename(file, '.onnx'))},`,
+    `  id: ${sourceText(assetId(path))},`,
+    `  inputs: ${sourceText(manifest.inputs)},`,
+    `  outputs: ${sourceText(manifest.outputs)},`,
     '  variants: [',
     ...variantCode,
     '  ],',

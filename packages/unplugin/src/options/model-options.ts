@@ -46,7 +46,9 @@ export function matches(patterns: Pattern | readonly Pattern[], file: string, ro
     typeof patterns === 'string' || patterns instanceof RegExp ? [patterns] : patterns
   return list.some((pattern) => {
     if (pattern instanceof RegExp) return path.search(pattern) !== -1
-    const isMatch = picomatch(pattern.replace(/^\.\//, ''), { dot: true })
+    const glob = pattern.replace(/^\.\//, '')
+    if (glob === '') return false
+    const isMatch = picomatch(glob, { dot: true })
     // A model outside the root, in a linked package say, is matched by its whole path.
     return isMatch(inRoot) || isMatch(path)
   })

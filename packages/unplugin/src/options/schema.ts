@@ -49,6 +49,20 @@ export interface Options
    * `{ '*.onnx': { wasm: '3 MB' }, total: '8 MB' }`
    */
   readonly budgets?: SizeBudgets
+  /**
+   * What models and their calibration data may ask for; what asks for more is refused (ONNX_LIMIT_EXCEEDED), whatever
+   * it would have done. `bytes` of a model's file, 2 GiB as protobuf has it; `nodes` of all its graphs, 1,000,000; `depth`, how many
+   * messages may lie in one another, 100; `messages` that the file unfolds to, 10,000,000; `tensorBytes` of one tensor, 8 GiB;
+   * `unzipRatio`, how many times its size an `.npz` may unpack to, 200.
+   */
+  readonly limits?: {
+    readonly bytes?: Size
+    readonly nodes?: number
+    readonly depth?: number
+    readonly messages?: number
+    readonly tensorBytes?: Size
+    readonly unzipRatio?: number
+  }
   /** Write `det.d.onnx.ts` beside each model, which types its inputs and outputs. Default: true. */
   readonly dts?: boolean
   /**
@@ -166,6 +180,8 @@ const numbers: Kind = {
 const isSize = (value: unknown) => Number.isSafeInteger(value) && Number(value) > 0
 const size: Kind = { expected: 'a whole number from 1 up', accepts: isSize }
 
+const positiveBytes: Kind = { ...byteSize, accepts: (value) => isSize(bytesOf(value)) }
+
 /** Which keys go together, the build says. */
 const calibration: Kind = {
   expected: "a path, or an object that has one: { file }, { images: './folder' } or { wav: './folder' }",
@@ -253,6 +269,14 @@ export const optionsKind = object({
     keys: { total: byteSize },
     values: sizeBudget,
   },
+  limits: object({
+    bytes: positiveBytes,
+    nodes: size,
+    depth: size,
+    messages: size,
+    tensorBytes: positiveBytes,
+    unzipRatio: size,
+  } satisfies Record<keyof NonNullable<Options['limits']>, Kind>),
   dts: boolean,
   report: {
     expected: "true, false, or a path that ends in '.html'",

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
 import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { type Conversion, readReport, renderReport, reportJson, withFileNames } from '@unplugin-onnx/build'
@@ -75,9 +77,10 @@ const plainName = (source: string) => (file: string) =>
   variantName(source, file).replace(/(\.graph)?\.onnxv$/, '.onnx')
 
 async function copyWhole(from: string, to: string): Promise<void> {
-  const temporary = join(dirname(to), `${basename(to)}.${process.pid}.tmp`)
+  const temporary = join(dirname(to), `${basename(to)}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`)
   try {
-    await copyFile(from, temporary)
+    // Never through a link that somebody laid there.
+    await copyFile(from, temporary, constants.COPYFILE_EXCL)
     await rename(temporary, to)
   } catch (error) {
     await rm(temporary, { force: true })

@@ -52,13 +52,21 @@ async function readManifests(
   } catch (cause) {
     throw manifestUnreadable(shown, cause)
   }
+  return modelsIn(content, shown).map((model) => ({ ...model, folder }))
+}
+
+/**
+ * The models of a manifest, of a report, or of an array of these.
+ * @throws OnnxError ONNX_MANIFEST_UNREADABLE
+ */
+export function modelsIn(content: unknown, shown: string): DiffedModel[] {
   // A report holds manifests, of several models an array.
   const manifests = (Array.isArray(content) ? content : [content]).map((each: unknown) =>
     isObject(each) && isObject(each.manifest) ? each.manifest : each,
   )
   return manifests.map((manifest) => {
     if (!isManifest(manifest)) throw manifestUnreadable(shown)
-    return { name: manifest.source.file, folder, manifest }
+    return { name: manifest.source.file, manifest }
   })
 }
 
