@@ -5,6 +5,7 @@ import { ExternalFiles } from '../external'
 import { sha256 } from '../hash'
 import { printable } from '../printable'
 import { readBytes } from '../read-bytes'
+import { isTensorType } from '../tensor-types'
 import { parseSource } from './open-source'
 import type { Inspection, ModelFile } from './task'
 
@@ -37,25 +38,6 @@ export function inspectModel(model: Model): Inspection {
     warnings,
   }
 }
-
-const types: ReadonlySet<string> = new Set<ValueSignature['type']>([
-  'float32',
-  'float64',
-  'float16',
-  'int8',
-  'uint8',
-  'int16',
-  'uint16',
-  'int32',
-  'uint32',
-  'int64',
-  'uint64',
-  'int4',
-  'uint4',
-  'bool',
-  'string',
-])
-const isTensorType = (type: string): type is ValueSignature['type'] => types.has(type)
 
 function signatureOf(value: Value, role: string, warnings: string[]): ValueSignature[] {
   const { name, type } = value
