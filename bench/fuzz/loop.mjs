@@ -1,4 +1,9 @@
-/** A worker thread that fuzzes one target. What it is at is in shared memory, so that who watches it knows on what it hangs. */
+/**
+ * A worker thread that fuzzes one target. What it is at is in shared memory, so that who watches it knows on what it hangs.
+ *
+ * Jazzer.js would do the same with libFuzzer. But the binary of its version 4 wants a glibc (2.38) that Debian 12 has not, and version 2
+ * fetches its own from outside of the registry.
+ */
 import { parentPort, workerData } from 'node:worker_threads'
 import { generator, mutated } from './mutate.mjs'
 

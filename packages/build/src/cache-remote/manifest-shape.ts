@@ -1,4 +1,5 @@
-import type { Manifest, TensorType } from '@unplugin-onnx/runtime'
+import type { Manifest } from '@unplugin-onnx/runtime'
+import { isTensorType } from '../tensor-types'
 import { variantFiles } from '../variant-files'
 
 /** An archive that isn't an entry, whoever signed it. */
@@ -8,24 +9,6 @@ export class NotAnEntry extends Error {}
 const fileName = /^(?!(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$))[a-z0-9][a-z0-9._+-]*$/i
 /** What an entry holds beside variants. */
 const ownNames: ReadonlySet<string> = new Set(['manifest.json', 'manifest.sha256', 'report.json'])
-
-const tensorTypes: ReadonlySet<unknown> = new Set<TensorType>([
-  'float32',
-  'float64',
-  'float16',
-  'int8',
-  'uint8',
-  'int16',
-  'uint16',
-  'int32',
-  'uint32',
-  'int64',
-  'uint64',
-  'int4',
-  'uint4',
-  'bool',
-  'string',
-])
 
 /**
  * Whether a value that came from elsewhere can be read as a manifest: what decides where files are written and what is in
@@ -67,7 +50,7 @@ const isVariant = (value: unknown): boolean =>
 const isSignature = (value: unknown): boolean =>
   isObject(value) &&
   isText(value.name) &&
-  tensorTypes.has(value.type) &&
+  isTensorType(value.type) &&
   (value.dims === undefined ||
     areAll(value.dims, (dim) => dim === null || isText(dim) || typeof dim === 'number'))
 

@@ -1,6 +1,7 @@
 import { externalLocations, type Graph, type Model, type Node, type Value } from '@unplugin-onnx/core'
 import type { ValueSignature } from '@unplugin-onnx/runtime'
 import { printable } from '../printable'
+import { isTensorType } from '../tensor-types'
 import type { Inspection } from './task'
 
 /** What can be told from a model that is open. */
@@ -20,25 +21,6 @@ export function inspectModel(model: Model): Inspection {
     warnings,
   }
 }
-
-const types: ReadonlySet<string> = new Set<ValueSignature['type']>([
-  'float32',
-  'float64',
-  'float16',
-  'int8',
-  'uint8',
-  'int16',
-  'uint16',
-  'int32',
-  'uint32',
-  'int64',
-  'uint64',
-  'int4',
-  'uint4',
-  'bool',
-  'string',
-])
-const isTensorType = (type: string): type is ValueSignature['type'] => types.has(type)
 
 function signatureOf(value: Value, role: string, warnings: string[]): ValueSignature[] {
   const { name, type } = value
