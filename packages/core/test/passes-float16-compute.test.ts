@@ -210,6 +210,24 @@ describe('float16 compute', () => {
     expect(casts.map(({ inputs }) => inputs[0]!.name)).toEqual(['x', 'y_float16'])
   })
 
+  it.each(['code_lang', 'raw16_tf'])('runs %s with operators of opset 17 and later', async (name) => {
+    const samples = calibration(name, 8, 4)
+    const source = readFileSync(join(trainedFolder, `${name}.onnx`))
+    for (const to of [17, 21]) {
+      const model = readModel(source)
+      await applyPasses(
+        model,
+        [
+          { pass: 'fold-constants' },
+          { pass: 'upgrade-opset', options: { to } },
+          { pass: 'float16', options: { mode: 'compute' } },
+        ],
+        contextOf(samples),
+      )
+      expect(await worstSqnr(source, encodeModel(model), samples)).toBeGreaterThan(60)
+    }
+  })
+
   const models: [string, string, Feeds[], number, number][] = [
     ...(
       [

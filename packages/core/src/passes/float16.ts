@@ -28,7 +28,7 @@ import { inferTypes } from './types/infer'
  */
 export const float16 = definePass({
   name: 'float16',
-  version: 2,
+  version: 3,
   summary: 'Stores weights as float16, or computes in float16.',
   source:
     'IEEE 754 binary16; onnxruntime/core/optimizer/constant_folding.cc; onnxconverter-common/float16.py for operators that stay',

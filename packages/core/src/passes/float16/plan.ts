@@ -55,10 +55,13 @@ export class Plan {
   readonly #ofSlot = new Map<Graph, Map<number, Boundary>>()
   readonly #ofUse = new Map<Node, Map<number, Boundary>>()
   readonly #options: PlanOptions
+  /** From opset 17 on, onnxruntime makes ONNX's own LayerNormalization of one in pieces, which has one type throughout. */
+  readonly #fusesWhole: boolean
   readonly #fits = new Map<Tensor, ReturnType<typeof float16Fit>>()
 
   constructor(model: Model, options: PlanOptions) {
     this.#options = options
+    this.#fusesWhole = model.opset() >= 17
     this.scratch = options.scratch
     this.types = inferTypes(model)
     this.#boundaries = boundariesOf(model).filter((each) => this.#isFloat(each))
@@ -153,6 +156,7 @@ export class Plan {
     if (domain !== '' || float32Operators.has(opType) || wideOperators.has(opType)) return false
     if (unsureOperators.has(opType) && !this.#isObserved(node)) return false
     if (divides(node) || movesBatch(node)) return false
+    if (this.#fusesWhole && endsNormalization(node)) return false
     if (opType === 'LayerNormalization' && node.outputs.slice(1).some((value) => value !== undefined))
       return false
     if (opType !== 'Cast') return true
@@ -293,6 +297,13 @@ export class Plan {
 function divides({ opType, inputs }: Node): boolean {
   const root = inputs[1]?.producer
   return opType === 'Div' && root?.opType === 'Sqrt' && root.inputs[0]?.producer?.opType === 'Add'
+}
+
+/** What gives a normalization in pieces its scale, and the shift after it. */
+function endsNormalization({ opType, inputs }: Node): boolean {
+  const makers = inputs.map((input) => input?.producer)
+  if (opType === 'Mul') return makers.some((maker) => maker !== undefined && divides(maker))
+  return opType === 'Add' && makers.some((maker) => maker?.opType === 'Mul' && endsNormalization(maker))
 }
 
 /**
