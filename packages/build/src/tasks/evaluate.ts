@@ -7,8 +7,8 @@ import type { EnginePackage } from '../engine-package'
 import { errors, reasonOf } from '../errors'
 import { type Evaluate, type EvaluationModule, importModule } from '../evaluation'
 import { printable } from '../printable'
-import { readBytes } from '../read-bytes'
 import type { SessionOptions } from '../session-options'
+import { readWork } from '../work-files'
 import { engineProblem } from './engine-problem'
 import { openSource } from './open-source'
 import type { Inspection, ModelFile, Scored, VerifiedFile } from './task'
@@ -35,7 +35,7 @@ export async function evaluate(
     session =
       file === null
         ? await openSource(model, engine)
-        : await openModel(engine, readBytes(join(work, file.file)), [], options)
+        : await openModel(engine, readWork(join(work, file.file)), [], options)
   } catch (cause) {
     if (cause instanceof OnnxError) throw cause
     return { ok: false, reason: `it is not loaded by ${engine.name}: ${await engineProblem(cause)}` }

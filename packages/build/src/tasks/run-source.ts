@@ -15,6 +15,7 @@ import type { EngineSession } from '../engine'
 import type { EnginePackage } from '../engine-package'
 import { errors } from '../errors'
 import { numbersOf } from '../numbers'
+import { isOfDisk } from '../work-files'
 import { engineProblem } from './engine-problem'
 import { openSource } from './open-source'
 import { sameBits } from './same-bits'
@@ -138,6 +139,7 @@ async function onSynthesized(
       const resized = await resize(inspection, engine, overrides, work, run, attempt)
       return { ok: true, source: 'synthesized', samples, observed: 0, steady, resized, notes }
     } catch (cause) {
+      if (isOfDisk(cause)) throw cause
       first ??= cause
     }
   }
@@ -164,7 +166,8 @@ async function resize(
   try {
     saveSample(work, `resized.${engine}`, 0, { feeds, outputs: await run(feeds) })
     return true
-  } catch {
+  } catch (cause) {
+    if (isOfDisk(cause)) throw cause
     return false
   }
 }

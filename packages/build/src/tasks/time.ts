@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import type { Latency } from '@unplugin-onnx/runtime'
 import { type EngineSession, openModel } from '../engine'
 import type { EnginePackage } from '../engine-package'
-import { readBytes } from '../read-bytes'
 import type { SessionOptions } from '../session-options'
+import { readWork } from '../work-files'
 import { engineProblem } from './engine-problem'
 import { openSource } from './open-source'
 import { loadSample } from './samples'
@@ -29,7 +29,7 @@ export async function time(
   try {
     const source = await openSource(model, engine)
     sessions.push(source)
-    const variant = await openModel(engine, readBytes(join(work, file)), [], options)
+    const variant = await openModel(engine, readWork(join(work, file)), [], options)
     sessions.push(variant)
     const { feeds, outputs } = loadSample(work, engine.engine, 0)
     const names = Object.keys(outputs)

@@ -3,8 +3,8 @@ import { Agreement } from '../accuracy'
 import { type EngineSession, openModel } from '../engine'
 import type { EnginePackage } from '../engine-package'
 import { sha256 } from '../hash'
-import { readBytes } from '../read-bytes'
 import type { SessionOptions } from '../session-options'
+import { readWork } from '../work-files'
 import { engineProblem } from './engine-problem'
 import type { Step } from './run-source'
 import { sameBits } from './same-bits'
@@ -25,7 +25,7 @@ export async function verify(
   step: Step,
 ): Promise<Verified> {
   const [bytes, ...data] = [file, ...shards.map((each) => each.file)].map((name) =>
-    readBytes(join(work, name)),
+    readWork(join(work, name)),
   )
   // What is shipped is what is verified.
   if (

@@ -12,6 +12,7 @@ import { printable } from '../printable'
 import { readBytes } from '../read-bytes'
 import { sessionOptionsFor } from '../session-options'
 import { sourceRecipe } from '../special-recipes'
+import { isOfDisk, onDisk } from '../work-files'
 import { applyRecipe } from './recipe'
 import { loadSample } from './samples'
 import type { ModelFile, WriteRequest, Written } from './task'
@@ -35,7 +36,7 @@ export async function write(
     const parsed = read()
     const own = places.map((place) => unsupported(parsed, place, place))
     if (recipe === sourceRecipe && model.external.length === 0) {
-      copyFileSync(model.path, path)
+      onDisk(() => copyFileSync(model.path, path))
       const bounced = own.map((inherited) => ({ added: [], inherited }))
       return { ok: true, file, bytes: model.bytes, sha256: model.sha256, skipped: [], bounced }
     }
@@ -70,6 +71,7 @@ export async function write(
       return await written(read(), false)
     }
   } catch (cause) {
+    if (isOfDisk(cause)) throw cause
     // What is wrong with the source is wrong with all candidates.
     if (cause instanceof OnnxError && (recipe === sourceRecipe || cause.code.startsWith('ONNX_EXTERNAL'))) {
       throw cause
