@@ -9,6 +9,7 @@ import { type EnginePackage, findEngine } from './engine-package'
 import { errors } from './errors'
 import type { EvaluationModule } from './evaluation'
 import { sha256 } from './hash'
+import { leftoversIn, ownPrefix, removeAll } from './leftovers'
 import { type ProgressEvent, progress } from './logger'
 import { openModelFile } from './open-model'
 import { type ModelOptions, type NormalizedTask, normalizeOptions } from './options'
@@ -74,6 +75,9 @@ export interface Compared {
   readonly runs: readonly Comparison[]
 }
 
+/** Of folders that comparisons work in. */
+const folderStart = 'unplugin-onnx-compare-'
+
 type Task = NormalizedTask & { readonly module: EvaluationModule }
 
 /** What is compared, on what. Worker processes run it, as they do in conversions: a crash costs none but them. */
@@ -115,7 +119,8 @@ export async function compareModels(
   )
   const data = await hashCalibration(root, normalized.calibration, names.source)
   const module = await hashEvaluation(root, normalized.task?.evaluate, names.source)
-  const folder = await mkdtemp(join(tmpdir(), 'unplugin-onnx-compare-'))
+  const folder = await mkdtemp(join(tmpdir(), `${folderStart}${ownPrefix}`))
+  await removeAll(await leftoversIn(tmpdir(), false, folderStart))
   const pool = new WorkerPool({ size: 1 })
   try {
     const opened = await open(absolute(root, source), names.source, pool)
@@ -141,7 +146,7 @@ export async function compareModels(
     for (const each of options.runs) runs.push(await compareIn(each, work, root))
     return { source: await sizesOf(opened, pool), variant: await sizesOf(other, pool), runs }
   } catch (cause) {
-    throw cause instanceof WorkerDied ? errors.workerFailed(names.variant, cause.message) : cause
+    throw cause instanceof WorkerDied ? errors.workerFailed(names.variant, cause.message, cause.end) : cause
   } finally {
     await pool.close()
     await rm(folder, { recursive: true, force: true })

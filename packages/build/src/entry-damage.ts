@@ -1,11 +1,11 @@
 import { readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Manifest } from '@unplugin-onnx/runtime'
-import { hashFile, sha256 } from './hash'
+import { hashFile, sealOf } from './hash'
 import { filesOf } from './variant-files'
 
 /**
- * What is wrong with an entry, if anything: each byte of it has to be as it was written.
+ * What is wrong with an entry, if anything: each byte of it has to be as it was written, and under the same key.
  * @param text of its manifest
  * @param verified entries whose hashes held once, with what stat said then; where it says the same, they're taken to hold
  */
@@ -15,8 +15,11 @@ export async function damageOf(
   verified?: Map<string, string>,
 ): Promise<string | undefined> {
   const digest = await readFile(join(dir, 'manifest.sha256'), 'utf8').catch(() => '')
-  if (digest !== sha256(text)) return 'manifest.json has other content than was written'
-  const files = filesOf(JSON.parse(text) as Manifest)
+  // An entry that lies under another key is as wrong as one with other bytes.
+  if (digest !== sealOf(basename(dir), text)) return 'manifest.json has other content than was written'
+  const manifest = JSON.parse(text) as Manifest
+  if (manifest.version !== 1) return 'manifest.json is of another version'
+  const files = filesOf(manifest)
   const stamps: string[] = [digest]
   for (const { file, bytes } of files) {
     const stats = await stat(join(dir, file)).catch(() => undefined)

@@ -55,8 +55,8 @@ export function createConversions(root: string, reports: Reports): Conversions {
   let running = 0
   let closing = false
 
-  const converterFor = ({ cache }: Options): Converter => {
-    const kept = converterOptions(root, cache)
+  const converterFor = (options: Options): Converter => {
+    const kept = converterOptions(root, options)
     const id = JSON.stringify(kept)
     const converter =
       converters.get(id) ??

@@ -1,5 +1,5 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { typesFor } from '@unplugin-onnx/build/plugin'
+import { readFile, writeFile } from 'node:fs/promises'
+import { putWhole, typesFor } from '@unplugin-onnx/build/plugin'
 import type { Manifest } from '@unplugin-onnx/runtime'
 import { runtimeId } from './module/ids'
 
@@ -13,11 +13,5 @@ export async function writeDeclaration(model: string, manifest: Manifest): Promi
   const text = typesFor(manifest, runtimeId)
   const current = await readFile(file, 'utf8').catch(() => undefined)
   if (current === text) return
-  const temporary = `${file}.${process.pid}.tmp`
-  try {
-    await writeFile(temporary, text)
-    await rename(temporary, file)
-  } catch {
-    await rm(temporary, { force: true }).catch(() => {})
-  }
+  await putWhole(file, (temporary) => writeFile(temporary, text)).catch(() => {})
 }

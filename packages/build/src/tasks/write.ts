@@ -6,6 +6,7 @@ import { passContext } from '../pass-context'
 import { printable } from '../printable'
 import { sessionOptionsFor } from '../session-options'
 import { sourceRecipe } from '../special-recipes'
+import { isOfDisk } from '../errors'
 import { applyRecipe } from './recipe'
 import type { ModelFile, WriteRequest, Written } from './task'
 import type { Workbench } from './workbench'
@@ -59,6 +60,7 @@ export async function write(
       return await written(read(), false)
     }
   } catch (cause) {
+    if (isOfDisk(cause)) throw cause
     // What is wrong with the source is wrong with all candidates.
     if (cause instanceof OnnxError && (recipe === sourceRecipe || cause.code.startsWith('ONNX_EXTERNAL'))) {
       throw cause

@@ -89,7 +89,7 @@ async function convert(named: readonly string[], flags: Flags, command: Command)
   const models = await modelsNamed(named, root)
   const options = await createOptionsReader(root, {})()
   const terminal = createTerminal(flags.json ? 'warn' : (options.logLevel ?? 'info'))
-  const kept = converterOptions(root, options.cache)
+  const kept = converterOptions(root, options)
   const converter = createConverter({
     root,
     ...kept,

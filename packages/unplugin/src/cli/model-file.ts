@@ -1,6 +1,6 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
-import { type OpenModel, openModelFile } from '@unplugin-onnx/build'
+import { type OpenModel, openModelFile, putWhole } from '@unplugin-onnx/build'
 import { type Model, OnnxError, readModel, splitModel, writeModel } from '@unplugin-onnx/core'
 import { modelUnreadable } from '../errors'
 
@@ -115,21 +115,14 @@ async function writeChunks(
   }
 }
 
-async function saveWhole(chunks: Iterable<Uint8Array>, file: string): Promise<number> {
-  const temporary = `${file}.${process.pid}.tmp`
-  let bytes = 0
-  try {
+const saveWhole = (chunks: Iterable<Uint8Array>, file: string): Promise<number> =>
+  putWhole(file, async (temporary) => {
     const handle = await open(temporary, 'w')
     try {
-      bytes = await writeAll(handle, chunks)
+      const bytes = await writeAll(handle, chunks)
       await handle.sync()
+      return bytes
     } finally {
       await handle.close()
     }
-    await rename(temporary, file)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
-  return bytes
-}
+  })

@@ -73,7 +73,7 @@ function loadFailure(file: string, cause: unknown): OnnxError {
 
 /**
  * The options in force: inline ones over those of the configuration file, which is read again when it changed.
- * `models`, `cache` and `cache.remote` are merged key by key.
+ * `models`, `limits`, `cache` and `cache.remote` are merged key by key.
  */
 export function createOptionsReader(root: string, inline: Options): () => Promise<Options> {
   let stamp = ''
@@ -98,6 +98,7 @@ export function mergeOptions(base: Options, over: Options): Options {
     ...base,
     ...given,
     ...((base.models || over.models) && { models: { ...base.models, ...over.models } }),
+    ...((base.limits || over.limits) && { limits: { ...base.limits, ...over.limits } }),
     ...((base.cache || over.cache) && { cache: mergeCache(base.cache, over.cache) }),
   }
 }

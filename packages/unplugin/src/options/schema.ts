@@ -44,6 +44,15 @@ export interface Options
     readonly remote?: Partial<RemoteOptions>
   }
   /**
+   * What one step of a conversion may take of the machine, before it is ended and its candidate dropped.
+   * `conversionSeconds`: default 300. `workerMemory`: bytes, or `'4 GB'`, of one worker process; default four fifths of the
+   * machine's memory, or of its container's. `false`: no limit.
+   */
+  readonly limits?: {
+    readonly conversionSeconds?: number | false
+    readonly workerMemory?: Size | false
+  }
+  /**
    * How large variants may be, by the glob of their models: in all targets, or by target. `total`: all that a build emits,
    * a file that several targets share once. What is larger fails the build.
    * `{ '*.onnx': { wasm: '3 MB' }, total: '8 MB' }`
@@ -247,6 +256,13 @@ export const optionsKind = object({
   shards,
   models: { expected: 'an object of options by glob', accepts: isObject, values: model },
   cache: { ...object({ dir: string, maxSize, remote }), secret: true },
+  limits: object({
+    conversionSeconds: {
+      expected: 'a number of seconds above 0, or false',
+      accepts: (value) => value === false || (isNumber(value) && Number(value) > 0),
+    },
+    workerMemory: maxSize,
+  } satisfies Record<keyof NonNullable<Options['limits']>, Kind>),
   budgets: {
     expected: 'an object of sizes by glob',
     accepts: isObject,

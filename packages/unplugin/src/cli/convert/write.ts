@@ -1,6 +1,13 @@
-import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join, resolve, sep } from 'node:path'
-import { type Conversion, readReport, renderReport, reportJson, withFileNames } from '@unplugin-onnx/build'
+import { copyFile, mkdir } from 'node:fs/promises'
+import { join, resolve, sep } from 'node:path'
+import {
+  type Conversion,
+  putWhole,
+  readReport,
+  renderReport,
+  reportJson,
+  withFileNames,
+} from '@unplugin-onnx/build'
 import type { Manifest } from '@unplugin-onnx/runtime'
 import { variantName } from '../../module/asset-module'
 import { saveText } from '../model-file'
@@ -74,13 +81,5 @@ export async function writeReports(
 const plainName = (source: string) => (file: string) =>
   variantName(source, file).replace(/(\.graph)?\.onnxv$/, '.onnx')
 
-async function copyWhole(from: string, to: string): Promise<void> {
-  const temporary = join(dirname(to), `${basename(to)}.${process.pid}.tmp`)
-  try {
-    await copyFile(from, temporary)
-    await rename(temporary, to)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
-}
+const copyWhole = (from: string, to: string): Promise<void> =>
+  putWhole(to, (temporary) => copyFile(from, temporary))
