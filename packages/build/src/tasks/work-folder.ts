@@ -38,7 +38,7 @@ export function workFolder(model: ModelFile, folder: string): Workbench {
       const bytes = readWork(join(folder, file))
       return sha256(bytes) === expected ? bytes : undefined
     },
-    keepSample: (set, index, sample) => 
+    keepSample: (set, index, sample) =>
       onDisk(() => writeFileSync(sampleFile(set, index), serialize(sample))),
     sample: (set, index) => deserialize(onDisk(() => readFileSync(sampleFile(set, index)))) as Sample,
     openCalibration: (data, sampled) => openCalibration(data, sampled, folder),
