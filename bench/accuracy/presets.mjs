@@ -34,7 +34,7 @@ export async function scorePresets(tasks, { engines, wanted = presets, prefer = 
   const converter = createConverter({
     root,
     cacheDir: join(root, 'node_modules/.cache/unplugin-onnx'),
-    timeout: 1_800_000,
+    limits: { conversionSeconds: 1800 },
   })
   const rows = []
   console.log(

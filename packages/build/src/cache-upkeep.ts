@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Manifest } from '@unplugin-onnx/runtime'
-import { layoutIn, leftoversIn, staleLock } from './cache'
+import { collectable, layoutIn } from './cache'
+import { takeLock } from './cache-lock'
 import { keysInUse } from './cache-uses'
 import { damageOf } from './entry-damage'
-import { machine } from './processes'
+import { ownPrefix } from './leftovers'
 
 /** What a cache folder holds. */
 export interface CacheStats {
@@ -37,7 +38,7 @@ export interface Pruned {
   readonly removed: readonly { readonly key: string; readonly bytes: number; readonly used: string }[]
   /** Freed, leftovers included. */
   readonly bytes: number
-  /** Work folders and half entries of processes that died. */
+  /** Work folders, locks and half entries of processes that died. */
   readonly leftovers: number
   /** Entries that should have gone, and that a process uses or is at work on. */
   readonly inUse: number
@@ -171,17 +172,11 @@ async function removeEntry(
 ): Promise<boolean> {
   const locks = join(layoutIn(folder), 'locks')
   const temporary = join(layoutIn(folder), 'tmp')
-  await mkdir(locks, { recursive: true })
   await mkdir(temporary, { recursive: true })
-  const { lock } = await import('proper-lockfile')
-  const options = { realpath: false, stale: staleLock, onCompromised: () => {} }
-  const release = await lock(join(locks, key), options).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ELOCKED') return undefined
-    throw cause
-  })
+  const release = await takeLock(locks, key)
   if (release === undefined) return false
   try {
-    const doomed = join(temporary, `${machine}-${process.pid}-${randomBytes(6).toString('hex')}`)
+    const doomed = join(temporary, `${ownPrefix}${randomBytes(6).toString('hex')}`)
     await rename(path, doomed)
     // Who wants to use it says so before looking at it: who came first is known now.
     if (which === 'unused' && (await keysInUse(layoutIn(folder))).has(key)) {
@@ -195,7 +190,7 @@ async function removeEntry(
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return true
     throw cause
   } finally {
-    await release().catch(() => {})
+    await release()
   }
 }
 
@@ -213,10 +208,10 @@ async function entriesIn(folder: string): Promise<StoredEntry[]> {
   )
 }
 
-/** Work folders of processes that died, and entries without a manifest. */
+/** What processes that died left, and entries without a manifest. */
 async function leftoversOf(folder: string, entries: readonly StoredEntry[]): Promise<string[]> {
   const halves = entries.filter((entry) => !isWhole(entry)).map(({ path }) => path)
-  return [...(await leftoversIn(join(layoutIn(folder), 'tmp'))), ...halves]
+  return [...(await collectable(layoutIn(folder))), ...halves]
 }
 
 /** Folders of other versions of the layout. */

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { appendFileSync, mkdirSync, rmSync } from 'node:fs'
-import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { alive, machine, staleFolder } from './processes'
+import { isLeft, ownPrefix } from './leftovers'
 
 /** Of this process. */
 const files = new Set<string>()
@@ -51,7 +51,7 @@ export class Uses {
     if (this.#file === undefined) {
       mkdirSync(this.#folder, { recursive: true })
       if (files.size === 0) process.once('exit', removeAll)
-      const file = join(this.#folder, `${machine}-${process.pid}-${randomBytes(6).toString('hex')}`)
+      const file = join(this.#folder, `${ownPrefix}${randomBytes(6).toString('hex')}`)
       this.#file = file
       files.add(file)
     }
@@ -65,15 +65,10 @@ export async function keysInUse(folder: string): Promise<ReadonlySet<string>> {
   const keys = new Set<string>()
   for (const name of await readdir(uses).catch(() => [])) {
     const path = join(uses, name)
-    const [host, pid] = name.split('-')
-    const stats = await stat(path).catch(() => undefined)
-    if (stats === undefined) continue
-    // Of another machine's process nobody can tell whether it lives: its word holds for a day.
-    const lives = host === machine ? alive(Number(pid)) : Date.now() - stats.mtimeMs < staleFolder
-    if (!lives) await rm(path, { force: true }).catch(() => {})
+    if (await isLeft(path, name)) await rm(path, { force: true }).catch(() => {})
     else for (const key of (await readFile(path, 'utf8').catch(() => '')).split('\n')) keys.add(key)
   }
   return keys
 }
 
-const usesIn = (folder: string): string => join(folder, 'uses')
+export const usesIn = (folder: string): string => join(folder, 'uses')

@@ -3,15 +3,17 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Manifest } from '@unplugin-onnx/runtime'
-import { Uses } from './cache-uses'
+import type { CutOff, Manifest } from '@unplugin-onnx/runtime'
+import { locksLeft, takeLock } from './cache-lock'
+import { Uses, usesIn } from './cache-uses'
 import { damageOf } from './entry-damage'
 import { reasonOf } from './errors'
-import { sha256 } from './hash'
+import { sealOf } from './hash'
+import { leftoversIn, ownPrefix, removeAll } from './leftovers'
 import type { Logger } from './logger'
-import { alive, machine, staleFolder } from './processes'
 import type { ReportData } from './report/data'
 import { filesOf } from './variant-files'
+import type { WorkerLimits } from './worker-limits'
 
 /** A finished conversion on disk. Its manifest names no source file: many paths may hold the same model. */
 export interface Entry {
@@ -21,7 +23,9 @@ export interface Entry {
 
 /** Folder names carry the layout's version, so that another version's files are never misread. */
 const layout = 'v2'
-export const staleLock = 15_000
+
+/** Of folders that stand in for a cache folder which can't be written to. */
+const substituteStart = 'unplugin-onnx-instead-'
 
 /** Where conversions of a project lie unless it says otherwise. */
 export const defaultCacheDir = (root: string): string => join(root, 'node_modules', '.cache', 'unplugin-onnx')
@@ -45,13 +49,17 @@ export class Cache {
   readonly #used = new Set<string>()
   /** Entries whose damage was told; it is met again on the way to the new entry. */
   readonly #told = new Set<string>()
+  /** Entries that were made for this process. */
+  readonly #made = new Set<string>()
   readonly #uses: Uses
-  #collected = false
+  readonly #limits: Required<WorkerLimits>
 
-  constructor(folder: string, logger: Logger) {
+  /** @param limits in force: what was cut off by lower ones is made again */
+  constructor(folder: string, logger: Logger, limits: Required<WorkerLimits>) {
     this.#folder = layoutIn(folder)
     this.#uses = new Uses(this.#folder)
     this.#logger = logger
+    this.#limits = limits
   }
 
   /** Locations of external data of the model with this hash; undefined if it was never parsed. */
@@ -60,18 +68,24 @@ export class Cache {
       const text = await readFile(join(folder, 'models', `${modelSha256}.json`), 'utf8').catch(
         () => undefined,
       )
-      const locations = text === undefined ? undefined : locationsIn(text)
+      const locations = text === undefined ? undefined : locationsIn(text, modelSha256)
       if (locations !== undefined) return locations
     }
     return undefined
   }
 
   async rememberLocations(modelSha256: string, locations: readonly string[]): Promise<void> {
-    const folder = join(await this.#writable(), 'models')
+    const layout = await this.#writable()
+    const folder = join(layout, 'models')
     await mkdir(folder, { recursive: true })
-    const temporary = join(folder, `${modelSha256}.${randomBytes(6).toString('hex')}.tmp`)
-    await writeDurably(temporary, JSON.stringify({ external: locations }))
-    await rename(temporary, join(folder, `${modelSha256}.json`))
+    const temporary = await ownPath(layout)
+    try {
+      const seal = sealOf(modelSha256, JSON.stringify(locations))
+      await writeDurably(temporary, JSON.stringify({ external: locations, seal }))
+      await rename(temporary, join(folder, `${modelSha256}.json`))
+    } finally {
+      await rm(temporary, { force: true })
+    }
   }
 
   /** The entry of this key, if it is there and every byte of it is as it was written. */
@@ -85,10 +99,7 @@ export class Cache {
 
   /** A new folder of this process to prepare an entry in. */
   async workFolder(): Promise<string> {
-    const folder = join(await this.#writable(), 'tmp')
-    await mkdir(folder, { recursive: true })
-    await this.#collect(folder)
-    const work = join(folder, `${machine}-${process.pid}-${randomBytes(6).toString('hex')}`)
+    const work = await ownPath(await this.#writable())
     await mkdir(work)
     return work
   }
@@ -100,7 +111,7 @@ export class Cache {
   async commit(work: string, key: string, manifest: Manifest, report: ReportData): Promise<Entry> {
     const text = `${JSON.stringify(manifest, null, 2)}\n`
     await writeDurably(join(work, 'manifest.json'), text)
-    await writeDurably(join(work, 'manifest.sha256'), sha256(text))
+    await writeDurably(join(work, 'manifest.sha256'), sealOf(key, text))
     await writeDurably(join(work, 'report.json'), `${JSON.stringify(report)}\n`)
     const files = new Set(filesOf(manifest).map(({ file }) => file))
     for (const file of files) await flush(join(work, file))
@@ -113,7 +124,7 @@ export class Cache {
     await mkdir(entries, { recursive: true })
     const dir = join(entries, key)
     if ((await this.#readFrom(dir, key)) === undefined) {
-      // What lies there is damaged, or nothing: it is moved away first, since no rename replaces a folder that has files.
+      // What lies there is damaged, cut off, or nothing: it is moved away first, since no rename replaces a folder that has files.
       await rename(dir, `${work}-damaged`).catch(() => undefined)
       await rename(work, dir).catch((cause: NodeJS.ErrnoException) => {
         if (cause.code !== 'ENOTEMPTY' && cause.code !== 'EEXIST' && cause.code !== 'EPERM') throw cause
@@ -121,6 +132,7 @@ export class Cache {
       await rm(`${work}-damaged`, { recursive: true, force: true })
     }
     await flush(entries)
+    this.#made.add(dir)
     this.#told.delete(dir)
     const entry = await this.#readFrom(dir, key)
     if (entry === undefined) throw new Error('the cache entry vanished as it was written')
@@ -137,33 +149,27 @@ export class Cache {
     await rm(work, { recursive: true, force: true }).catch(() => {})
   }
 
+  /** Removes what processes that died left. */
+  async collect(): Promise<void> {
+    // A folder that can't be written to is none that anything is removed from.
+    await removeAll(await collectable(this.#folder)).catch(() => {})
+  }
+
   /**
-   * Lets one process at a time work on a key. A process that died holds no lock for longer than 15 s.
+   * Lets one process at a time work on a key. A process that died holds no lock for longer than 15 s, and of this machine for
+   * no longer than 2 s.
    * @param onWait called once if another process is at work
    */
   async exclusively<T>(key: string, onWait: () => void, action: () => Promise<T>): Promise<T> {
     const folder = join(await this.#writable(), 'locks')
-    await mkdir(folder, { recursive: true })
-    // Loaded when it's needed: it would be a tenth of the time that the command line takes for a small model.
-    const { lock } = await import('proper-lockfile')
     let told = false
     for (;;) {
-      const release = await lock(join(folder, key), {
-        realpath: false,
-        stale: staleLock,
-        update: 3_000,
-        // A bundler that blocks its thread for long may lose its lock. Then two processes do the same work, and the
-        // second rename finds the entry there already: nothing to end a process for.
-        onCompromised: () => {},
-      }).catch((cause: NodeJS.ErrnoException) => {
-        if (cause.code === 'ELOCKED') return undefined
-        throw cause
-      })
+      const release = await takeLock(folder, key)
       if (release !== undefined) {
         try {
           return await action()
         } finally {
-          await release().catch(() => {})
+          await release()
         }
       }
       if (!told) onWait()
@@ -180,14 +186,15 @@ export class Cache {
     if (this.#substitute !== undefined) return this.#substitute
     try {
       mkdirSync(this.#folder, { recursive: true })
-      const probe = join(this.#folder, `.probe-${process.pid}-${randomBytes(4).toString('hex')}`)
+      const probe = await ownPath(this.#folder)
       await writeFile(probe, '')
       await rm(probe, { force: true })
       return this.#folder
     } catch (cause) {
       if (this.#substitute !== undefined) return this.#substitute
-      const substitute = mkdtempSync(join(tmpdir(), 'unplugin-onnx-'))
+      const substitute = mkdtempSync(join(tmpdir(), `${substituteStart}${ownPrefix}`))
       this.#substitute = substitute
+      await removeAll(await leftoversIn(tmpdir(), false, substituteStart))
       process.once('exit', () => rmSync(substitute, { recursive: true, force: true }))
       this.#logger.warn(
         `The cache folder can't be written to (${reasonOf(cause)}): models are converted again in every build. Set cache.dir to a folder that can.`,
@@ -212,8 +219,12 @@ export class Cache {
       this.#told.add(dir)
       return undefined
     }
+    const manifest = JSON.parse(text) as Manifest
+    // No damage: it is right for who made it, and may be better by now.
+    if (manifest.cutOff && !this.#made.has(dir) && !staysCutOff(manifest.cutOff, this.#limits))
+      return undefined
     await this.#use(dir)
-    return { dir, manifest: JSON.parse(text) as Manifest }
+    return { dir, manifest }
   }
 
   /** Says that an entry is of use, once in a process: pruning removes first what wasn't for longest. */
@@ -224,34 +235,38 @@ export class Cache {
     // A folder that can't be written to is none that is pruned.
     await utimes(join(dir, 'manifest.json'), now, now).catch(() => {})
   }
-
-  /** Removes work folders of processes that died. */
-  async #collect(folder: string): Promise<void> {
-    if (this.#collected) return
-    this.#collected = true
-    for (const path of await leftoversIn(folder))
-      await rm(path, { recursive: true, force: true }).catch(() => {})
-  }
 }
 
-/** Work folders of processes that died, in the folder for them. */
-export async function leftoversIn(folder: string): Promise<string[]> {
-  const found: string[] = []
-  for (const name of await readdir(folder).catch(() => [])) {
-    const path = join(folder, name)
-    const [host, pid] = name.split('-')
-    const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now())
-    if ((host === machine && !alive(Number(pid))) || age > staleFolder) found.push(path)
-  }
-  return found
+/** A path in a cache that nobody else writes to, and that is known for what it is when this process has died. */
+async function ownPath(layout: string): Promise<string> {
+  const folder = join(layout, 'tmp')
+  await mkdir(folder, { recursive: true })
+  return join(folder, `${ownPrefix}${randomBytes(6).toString('hex')}`)
 }
 
-function locationsIn(text: string): string[] | undefined {
+/** What processes that died left in a cache. */
+export const collectable = async (layout: string): Promise<string[]> =>
+  (
+    await Promise.all([
+      leftoversIn(join(layout, 'tmp'), true),
+      leftoversIn(usesIn(layout), false),
+      locksLeft(join(layout, 'locks')),
+    ])
+  ).flat()
+
+/** Whether what was given up would be given up again. */
+const staysCutOff = (
+  { conversionSeconds = Number.POSITIVE_INFINITY, workerMemory = Number.POSITIVE_INFINITY, killed }: CutOff,
+  limits: Required<WorkerLimits>,
+): boolean =>
+  killed !== true && limits.conversionSeconds <= conversionSeconds && limits.workerMemory <= workerMemory
+
+/** Undefined where the text is damaged, or was written of another model. */
+function locationsIn(text: string, modelSha256: string): string[] | undefined {
   try {
-    const { external } = JSON.parse(text) as { external?: unknown }
-    return Array.isArray(external) && external.every((each) => typeof each === 'string')
-      ? external
-      : undefined
+    const { external, seal } = JSON.parse(text) as { external?: unknown; seal?: unknown }
+    if (seal !== sealOf(modelSha256, JSON.stringify(external))) return undefined
+    return external as string[]
   } catch {
     return undefined
   }

@@ -10,6 +10,7 @@ import { errors } from './errors'
 import type { EvaluationModule } from './evaluation'
 import { sha256 } from './hash'
 import { type InputLimits, inputLimits } from './limits'
+import { leftoversIn, ownPrefix, removeAll } from './leftovers'
 import { type ProgressEvent, progress } from './logger'
 import { openModelFile } from './open-model'
 import { type ModelOptions, type NormalizedTask, normalizeOptions } from './options'
@@ -77,6 +78,9 @@ export interface Compared {
   readonly runs: readonly Comparison[]
 }
 
+/** Of folders that comparisons work in. */
+const folderStart = 'unplugin-onnx-compare-'
+
 type Task = NormalizedTask & { readonly module: EvaluationModule }
 
 /** What is compared, on what. Worker processes run it, as they do in conversions: a crash costs none but them. */
@@ -118,7 +122,8 @@ export async function compareModels(
   )
   const data = await hashCalibration(root, normalized.calibration, names.source)
   const module = await hashEvaluation(root, normalized.task?.evaluate, names.source)
-  const folder = await mkdtemp(join(tmpdir(), 'unplugin-onnx-compare-'))
+  const folder = await mkdtemp(join(tmpdir(), `${folderStart}${ownPrefix}`))
+  await removeAll(await leftoversIn(tmpdir(), false, folderStart))
   const pool = new WorkerPool({ size: 1 })
   try {
     const limits = inputLimits(options.limits)
@@ -145,7 +150,7 @@ export async function compareModels(
     for (const each of options.runs) runs.push(await compareIn(each, work, root))
     return { source: await sizesOf(opened, pool), variant: await sizesOf(other, pool), runs }
   } catch (cause) {
-    throw cause instanceof WorkerDied ? errors.workerFailed(names.variant, cause.message) : cause
+    throw cause instanceof WorkerDied ? errors.workerFailed(names.variant, cause.message, cause.end) : cause
   } finally {
     await pool.close()
     await rm(folder, { recursive: true, force: true })

@@ -8,7 +8,7 @@ import { type RemoteOptions, remoteSettings } from './cache-remote/settings'
 import { hashCalibration } from './calibration/data'
 import { Elsewhere, type Found } from './elsewhere'
 import { type EnginePackage, findEngine } from './engine-package'
-import { errors } from './errors'
+import { errors, isOfSystem } from './errors'
 import { Flights } from './flights'
 import type { HashedFile } from './hash'
 import { limiter } from './limit'
@@ -25,6 +25,7 @@ import { sourceRecipe } from './special-recipes'
 import type { Target } from './targets'
 import type { Inspection } from './tasks/task'
 import { WorkerDied } from './worker-died'
+import type { WorkerLimits } from './worker-limits'
 
 export interface ConverterOptions {
   /** Project folder: relative paths start there, and the onnxruntime installed there verifies. */
@@ -37,10 +38,8 @@ export interface ConverterOptions {
   readonly remote?: RemoteOptions
   /** Worker processes at most. Default: one for each core, at most 2. */
   readonly concurrency?: number
-  /** Milliseconds that one step of one candidate may take; then the candidate is dropped. Default: 5 minutes. */
-  readonly timeout?: number
-  /** What models and calibration data may ask for. */
-  readonly limits?: Partial<InputLimits>
+  /** What models and calibration data may ask for, and what one step of one candidate may take; else the candidate is dropped. */
+  readonly limits?: Partial<InputLimits> & WorkerLimits
   readonly logger?: Logger
   onProgress?(event: ProgressEvent): void
 }
@@ -104,11 +103,11 @@ export function createConverter(options: ConverterOptions): Converter {
   const { root, logger = silentLogger } = options
   const limits = inputLimits(options.limits)
   const cacheDir = options.cacheDir ?? defaultCacheDir(root)
-  const cache = new Cache(cacheDir, logger)
+  const pool = new WorkerPool({ size: options.concurrency, limits: options.limits })
+  const cache = new Cache(cacheDir, logger, pool.limits)
   const limit = new CacheLimit(cacheDir, options.cacheMaxBytes ?? defaultMaxBytes)
   const remote = remoteOf(options.remote, logger)
   const elsewhere = new Elsewhere(cache, remote)
-  const pool = new WorkerPool({ size: options.concurrency, timeout: options.timeout })
   const hashing = limiter(atATime.files)
   const converting = limiter(atATime.models)
   const inspections = new Flights<Inspection>({ keep: true })
@@ -215,7 +214,8 @@ export function createConverter(options: ConverterOptions): Converter {
           ),
         )
     if (!cached || found.fetched) limit.grew()
-    remote?.offer(key, found.entry.dir, found.entry.manifest)
+    // What a machine has given up, others are not to take for all there is.
+    if (found.entry.manifest.cutOff === undefined) remote?.offer(key, found.entry.dir, found.entry.manifest)
     return { ...found, key, cached }
   }
 
@@ -294,6 +294,7 @@ export function createConverter(options: ConverterOptions): Converter {
       // What this build uses stays, even where that alone is too much.
       await limit.settle()
       cache.release()
+      await cache.collect()
       if (put !== undefined) await put.then((folder) => cache.discard(folder))
     },
   }
@@ -336,25 +337,13 @@ function remoteOf(options: RemoteOptions | undefined, logger: Logger): RemoteCac
 
 /** Converts one model and ends its worker processes again. */
 export async function convert(file: string, options: ModelOptions & ConverterOptions): Promise<Conversion> {
-  const {
-    root,
-    cacheDir,
-    cacheMaxBytes,
-    remote,
-    concurrency,
-    timeout,
-    limits,
-    logger,
-    onProgress,
-    ...model
-  } = options
+  const { root, cacheDir, cacheMaxBytes, remote, concurrency, limits, logger, onProgress, ...model } = options
   const converter = createConverter({
     root,
     ...(cacheDir !== undefined && { cacheDir }),
     ...(cacheMaxBytes !== undefined && { cacheMaxBytes }),
     ...(remote !== undefined && { remote }),
     ...(concurrency !== undefined && { concurrency }),
-    ...(timeout !== undefined && { timeout }),
     ...(limits !== undefined && { limits }),
     ...(logger !== undefined && { logger }),
     ...(onProgress !== undefined && { onProgress }),
@@ -380,7 +369,9 @@ async function whileSteady<T>(action: () => Promise<T>): Promise<T> {
 
 function failureOf(cause: unknown, name: string): unknown {
   if (cause instanceof PoolClosed) return errors.closed(name)
-  if (cause instanceof WorkerDied) return errors.workerFailed(name, cause.message)
+  if (cause instanceof WorkerDied) return errors.workerFailed(name, cause.message, cause.end)
+  // What is read, says so itself where it can't be.
+  if (isOfSystem(cause)) return errors.notWritten(name, cause)
   if (!(cause instanceof OnnxError) || cause.model === printable(name)) return cause
   // Files of the same content share their failure; each names its own.
   const { code, problem: message, cure, node, tensor } = cause

@@ -1,11 +1,11 @@
 import { readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { isManifest } from './cache-remote/manifest-shape'
-import { hashFile, sha256 } from './hash'
+import { hashFile, sealOf } from './hash'
 import { filesOf } from './variant-files'
 
 /**
- * What is wrong with an entry, if anything: each byte of it has to be as it was written.
+ * What is wrong with an entry, if anything: each byte of it has to be as it was written, and under the same key.
  * @param text of its manifest
  * @param verified entries whose hashes held once, with what stat said then; where it says the same, they're taken to hold
  */
@@ -15,7 +15,8 @@ export async function damageOf(
   verified?: Map<string, string>,
 ): Promise<string | undefined> {
   const digest = await readFile(join(dir, 'manifest.sha256'), 'utf8').catch(() => '')
-  if (digest !== sha256(text)) return 'manifest.json has other content than was written'
+  // An entry that lies under another key is as wrong as one with other bytes.
+  if (digest !== sealOf(basename(dir), text)) return 'manifest.json has other content than was written'
   const manifest = parsed(text)
   // Its own digest tells an accident. Whoever writes into the folder may have made both, and names decide what is opened.
   if (!isManifest(manifest)) return 'manifest.json is no manifest'

@@ -1,5 +1,6 @@
 import { nearest, OnnxError, type OnnxErrorCode } from '@unplugin-onnx/core/catalog'
 import { printable } from './printable'
+import type { End } from './worker-died'
 
 const error = (
   code: OnnxErrorCode,
@@ -9,6 +10,29 @@ const error = (
   cause?: unknown,
 ): OnnxError =>
   new OnnxError({ code, message, cure, model: printable(model), ...(cause === undefined ? {} : { cause }) })
+
+/** What to do about a process that ended. */
+const cures: Readonly<Record<End, string>> = {
+  'gave up': 'If the model is right, please report this with the model.',
+  crashed: 'If it does so again, please report this with the model.',
+  killed: 'The machine may be out of memory: lower limits.workerMemory, or give it more.',
+  time: 'Raise limits.conversionSeconds, if the model takes that long.',
+  memory: 'Raise limits.workerMemory, if the machine has more.',
+}
+
+/** What systems mean by their codes. */
+const reasonsOfSystem: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota is used up',
+  EFBIG: 'the file is larger than it may be',
+  EROFS: 'the disk is read-only',
+  EACCES: 'the folder may not be written to',
+  EPERM: 'the folder may not be written to',
+  EIO: 'the disk fails',
+  EMFILE: 'too many files are open',
+  ENFILE: 'too many files are open',
+  ENOENT: 'it was removed meanwhile',
+}
 
 const suggestion = (name: string, known: readonly string[]): string => {
   const near = nearest(name, known)
@@ -208,13 +232,23 @@ export const errors = {
       cure: 'If that is meant, raise limits.unzipRatio.',
     }),
 
-  workerFailed: (model: string, reason: string) =>
+  workerFailed: (model: string, reason: string, end: End) =>
     error(
       'ONNX_WORKER_FAILED',
       model,
       `The process that converts it ended: ${printable(reason)}`,
-      'The machine may be out of memory. If it is not, please report this with the model.',
+      cures[end],
     ),
+
+  /** @param cause of the system, with its code */
+  notWritten: (model: string | undefined, cause: NodeJS.ErrnoException) =>
+    new OnnxError({
+      code: 'ONNX_NOT_WRITTEN',
+      message: `What is made of it can't be kept: ${reasonsOfSystem[cause.code ?? ''] ?? 'the system refuses'} (${reasonOf(cause)}${cause.syscall === undefined ? '' : `, ${cause.syscall}`})`,
+      cure: 'Make room where the cache lies, or set cache.dir to a folder that has some. Nothing half-made is left there.',
+      ...(model !== undefined && { model: printable(model) }),
+      cause,
+    }),
 
   closed: (model: string) =>
     error(
@@ -231,6 +265,10 @@ export function reasonOf(cause: unknown): string {
   return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message
 }
 
+/** Whether a file could not be kept or read again, whatever it was wanted for. */
+export const isOfDisk = (cause: unknown): boolean =>
+  cause instanceof OnnxError && cause.code === 'ONNX_NOT_WRITTEN'
+
 /** Whether a WebAssembly instance ended: it is of no more use to anyone. */
 export const hasAborted = (cause: unknown): boolean =>
   (cause instanceof Error && cause.name === 'RuntimeError') ||
@@ -241,3 +279,7 @@ export function engineMessage(cause: unknown): string {
   const text = cause instanceof Error ? cause.message : String(cause)
   return printable(text.replace(/\s+/g, ' ').replace(/^Can't create a session\. /, '')).slice(0, 240)
 }
+
+/** Whether the system refused something, and not the model or its options. */
+export const isOfSystem = (cause: unknown): cause is NodeJS.ErrnoException =>
+  cause instanceof Error && 'errno' in cause && 'syscall' in cause

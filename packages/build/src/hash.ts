@@ -54,6 +54,9 @@ export async function hashOpen({
 export const sha256 = (content: string | Uint8Array): string =>
   createHash('sha256').update(content).digest('hex')
 
+/** sha256 of a text and of what it is kept under: it holds nowhere else. */
+export const sealOf = (key: string, text: string): string => sha256(`${key}\n${text}`)
+
 /** JSON with sorted keys: equal values give equal text. */
 export function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, each: unknown) =>

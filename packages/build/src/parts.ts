@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Manifest } from '@unplugin-onnx/runtime'
+import type { CutOff, Manifest } from '@unplugin-onnx/runtime'
 import type { Entry } from './cache'
 import { canonical, sha256 } from './hash'
 import type { ReportData, ReportLayer } from './report/data'
@@ -54,7 +54,8 @@ function joinManifests(first: Manifest, all: readonly Manifest[]): Manifest {
   const notes = distinct(all.flatMap(({ verifiedOn }) => verifiedOn.notes ?? []))
   const missed = all.flatMap((each) => each.missed ?? [])
   const { notes: _notes, ...verifiedOn } = first.verifiedOn
-  const { missed: _missed, ...rest } = first
+  const { missed: _missed, cutOff: _cutOff, ...rest } = first
+  const cutOff = joinCutOffs(all.flatMap((each) => each.cutOff ?? []))
   return {
     ...rest,
     variants: all.flatMap(({ variants }) => variants),
@@ -66,6 +67,20 @@ function joinManifests(first: Manifest, all: readonly Manifest[]): Manifest {
     },
     warnings: distinct(all.flatMap(({ warnings }) => warnings)),
     ...(missed.length > 0 && { missed }),
+    ...(cutOff && { cutOff }),
+  }
+}
+
+/** Whatever any of them came up against. */
+function joinCutOffs(all: readonly CutOff[]): CutOff | undefined {
+  if (all.length === 0) return undefined
+  const least = (limits: readonly number[]) => (limits.length > 0 ? Math.min(...limits) : undefined)
+  const conversionSeconds = least(all.flatMap((each) => each.conversionSeconds ?? []))
+  const workerMemory = least(all.flatMap((each) => each.workerMemory ?? []))
+  return {
+    ...(conversionSeconds !== undefined && { conversionSeconds }),
+    ...(workerMemory !== undefined && { workerMemory }),
+    ...(all.some(({ killed }) => killed) && { killed: true }),
   }
 }
 

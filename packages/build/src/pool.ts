@@ -6,6 +6,8 @@ import type { Pool } from 'workerpool'
 import { limiter } from './limit'
 import type { TaskEvent, TaskRunner, Tasks } from './tasks/task'
 import { WorkerDied } from './worker-died'
+import { deathOf } from './worker-end'
+import { type WorkerLimits, workerLimits } from './worker-limits'
 
 /** What a worker answers: a result, or an OnnxError as data. */
 export type Answer<T> =
@@ -20,8 +22,8 @@ export class PoolClosed extends Error {
 export interface PoolOptions {
   /** Worker processes at most. Default: one for each core, at most 2. */
   readonly size?: number | undefined
-  /** Milliseconds that one task may take before its process is killed. Default: 5 minutes. */
-  readonly timeout?: number | undefined
+  /** What one task may take before its process is killed. */
+  readonly limits?: WorkerLimits | undefined
 }
 
 /** Between builds in watch mode workers are kept for this long; then a process that forgot close() may end. */
@@ -38,7 +40,7 @@ const workerFile = [new URL('./worker.js', import.meta.url), new URL('../dist/wo
  */
 export class WorkerPool implements TaskRunner {
   readonly #size: number
-  readonly #timeout: number
+  readonly limits: Required<WorkerLimits>
   /** Tasks wait here and not in workerpool, whose queue stands still when a worker with others behind it dies. */
   readonly #slot: ReturnType<typeof limiter>
   #pool: Promise<Pool> | undefined
@@ -46,17 +48,31 @@ export class WorkerPool implements TaskRunner {
   #idle: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor({ size, timeout }: PoolOptions) {
+  constructor({ size, limits }: PoolOptions) {
     this.#size = Math.max(1, size ?? Math.min(2, availableParallelism()))
-    this.#timeout = timeout ?? 300_000
+    this.limits = workerLimits(limits)
     this.#slot = limiter(this.#size)
   }
 
   /**
-   * Runs a task in a worker process.
+   * Runs a task in a worker process, and once more where that one crashed or was killed: what a candidate is worth must not
+   * hang on what happens to a process. Limits are no accident.
    * @throws OnnxError as the task threw it, WorkerDied, PoolClosed
    */
   async exec<K extends keyof Tasks>(
+    task: K,
+    args: Parameters<Tasks[K]>,
+    onEvent?: (event: TaskEvent) => void,
+  ): Promise<ReturnType<Tasks[K]>> {
+    try {
+      return await this.#once(task, args, onEvent)
+    } catch (cause) {
+      if (!(cause instanceof WorkerDied) || (cause.end !== 'crashed' && cause.end !== 'killed')) throw cause
+      return await this.#once(task, args, onEvent)
+    }
+  }
+
+  async #once<K extends keyof Tasks>(
     task: K,
     args: Parameters<Tasks[K]>,
     onEvent?: (event: TaskEvent) => void,
@@ -71,25 +87,27 @@ export class WorkerPool implements TaskRunner {
         if (this.#closed) throw new PoolClosed()
         const pool = await this.#open()
         if (this.#closed) throw new PoolClosed()
-        return pool
-          .exec(task, args, {
-            on: (event: TaskEvent | Printed) => {
-              if ('kind' in event) {
-                if (event.kind === 'crash') lastWords = event.reason
-                onEvent?.(event)
-              } else printed = `${printed}${event.stderr ?? ''}`.slice(-2000)
-            },
-          })
-          .timeout(this.#timeout)
+        const running = pool.exec(task, args, {
+          on: (event: TaskEvent | Printed) => {
+            if ('kind' in event) {
+              if (event.kind === 'crash') lastWords = event.reason
+              onEvent?.(event)
+            } else printed = `${printed}${event.stderr ?? ''}`.slice(-2000)
+          },
+        })
+        const milliseconds = this.limits.conversionSeconds * 1000
+        // Longer is for ever, and a timer that is longer ends at once.
+        return milliseconds < 2 ** 31 ? running.timeout(milliseconds) : running
       })
-      if (lastWords !== undefined) throw new WorkerDied(lastWords)
+      if (lastWords !== undefined) throw new WorkerDied(lastWords, 'gave up')
       if (answer.ok) return answer.value
       throw new OnnxError(answer.error)
     } catch (cause) {
       if (cause instanceof OnnxError || cause instanceof WorkerDied || cause instanceof PoolClosed)
         throw cause
       if (this.#closed) throw new PoolClosed()
-      throw new WorkerDied(lastWords ?? deathOf(cause, this.#timeout, printed))
+      if (lastWords !== undefined) throw new WorkerDied(lastWords, 'gave up')
+      throw deathOf({ cause, printed }, this.limits)
     } finally {
       this.#running--
       if (this.#running === 0 && !this.#closed) {
@@ -111,6 +129,7 @@ export class WorkerPool implements TaskRunner {
         workerType: 'process',
         maxWorkers: this.#size,
         workerTerminateTimeout: 500,
+        forkArgs: [String(this.limits.workerMemory)],
         forkOpts: { serialization: 'advanced' },
         // onnxruntime prints where it likes, and nobody wants that between a bundler's lines. It is read for last words.
         emitStdStreams: true,
@@ -130,18 +149,4 @@ export class WorkerPool implements TaskRunner {
 interface Printed {
   readonly stdout?: string
   readonly stderr?: string
-}
-
-function deathOf(cause: unknown, timeout: number, printed: string): string {
-  const message = cause instanceof Error ? cause.message : String(cause)
-  if (cause instanceof Error && cause.name === 'TimeoutError')
-    return `it took longer than ${timeout / 1000} s`
-  // V8 and C++ say why they give up; a memory limit is the usual reason.
-  const last = /(?:FATAL ERROR|what\(\)): .*/.exec(printed)?.[0]
-  if (last !== undefined) return `its process ended with ${last}`
-  const signal = /signalCode: `(SIG\w+)`/.exec(message)?.[1]
-  const code = /exitCode: `(\d+)`/.exec(message)?.[1]
-  if (signal !== undefined) return `its process was ended by ${signal}`
-  if (code !== undefined) return `its process ended with code ${code}`
-  return message.split('\n')[0] ?? message
 }

@@ -1,4 +1,5 @@
-/** What the pool's worker processes run. */
+/** What the pool's worker processes run. The first argument is how many bytes one may have in memory. */
+import { Worker } from 'node:worker_threads'
 import { OnnxError } from '@unplugin-onnx/core'
 import { worker } from 'workerpool'
 import type { Answer } from './pool'
@@ -16,6 +17,10 @@ import { time } from './tasks/time'
 import { verify } from './tasks/verify'
 import { workFolder } from './tasks/work-folder'
 import { write } from './tasks/write'
+import type { Watched } from './worker-end'
+
+const workerData: Watched = { maxBytes: Number(process.argv[2]), parent: process.ppid }
+new Worker(new URL('./watch.js', import.meta.url), { workerData }).unref()
 
 const step: Step = (done, total) => emit({ kind: 'step', done, total })
 

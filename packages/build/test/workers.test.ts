@@ -1,8 +1,12 @@
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { endless, greedy } from '../../../test/harness/hard-models.mjs'
 import { type Converter, type ConverterOptions, createConverter } from '../src/index'
+import { alive as isAlive } from '../src/processes'
 import { fixtures, packageRoot, temporaryFolder } from './models'
 import { runScript } from './script'
 
@@ -42,13 +46,11 @@ describe('worker processes', () => {
     expect(workers()).toHaveLength(1)
   })
 
-  it('cost only their candidate when they crash', async () => {
-    let killed = false
+  it('cost only their candidate when they crash of it again', async () => {
     const converter = converterWith({
       concurrency: 1,
       onProgress: ({ stage, recipe }) => {
-        if (stage !== 'verify' || recipe !== 'int8' || killed) return
-        killed = true
+        if (stage !== 'verify' || recipe !== 'int8') return
         for (const worker of alive()) worker.kill('SIGSEGV')
       },
     })
@@ -63,13 +65,98 @@ describe('worker processes', () => {
     expect(manifest.variants[0]?.recipe).not.toBe('source')
   })
 
+  it.each(['SIGKILL', 'SIGSEGV'] as const)('cost nothing when one ends by %s once', async (signal) => {
+    const options = { targets: ['wasm'], effort: 'fast', prefer: 'size' } as const
+    const clean = await converterWith({}).convert(model, options)
+    const struck = new Set<string>()
+    const converter = converterWith({
+      concurrency: 1,
+      onProgress: ({ stage }) => {
+        if (struck.has(stage)) return
+        struck.add(stage)
+        for (const worker of alive()) worker.kill(signal)
+      },
+    })
+    const { manifest } = await converter.convert(model, options)
+    expect(struck.size).toBeGreaterThan(3)
+    expect(manifest).toEqual(clean.manifest)
+  })
+
+  it('that others kill every time leave a result for now, and no entry that is taken for right', async () => {
+    const cacheDir = join(folder, 'killed')
+    const options = { targets: ['wasm'], effort: 'fast', prefer: 'size' } as const
+    const clean = await converterWith({}).convert(model, options)
+    const converter = converterWith({
+      cacheDir,
+      concurrency: 1,
+      onProgress: ({ stage, recipe }) => {
+        if (stage === 'verify' && recipe === clean.manifest.variants[0]?.recipe)
+          for (const worker of alive()) worker.kill('SIGKILL')
+      },
+    })
+    const { manifest } = await converter.convert(model, options)
+    expect(manifest.cutOff).toEqual({ killed: true })
+    expect(await converter.convert(model, options)).toMatchObject({ cached: true, manifest })
+    const again = await converterWith({ cacheDir }).convert(model, options)
+    expect(again).toMatchObject({ cached: false, manifest: clean.manifest })
+    expect(again.manifest).not.toHaveProperty('cutOff')
+  })
+
   it('are killed when they take too long, and the model is named', async () => {
-    const converter = converterWith({ timeout: 1 })
+    const converter = converterWith({ limits: { conversionSeconds: 0.001 } })
     await expect(converter.convert(model)).rejects.toMatchObject({
       code: 'ONNX_WORKER_FAILED',
       model: 'digits_cnn.onnx',
       message: expect.stringContaining('longer than 0.001 s'),
+      cure: expect.stringContaining('limits.conversionSeconds'),
     })
+  })
+
+  it.each([
+    ['time', endless(), { conversionSeconds: 3 }, /longer than 3 s/, { conversionSeconds: 30 }],
+    ['memory', greedy(2e8), { workerMemory: 500e6 }, /more than 500 MB of memory/, { workerMemory: 20e9 }],
+  ] as const)(
+    'keep to their limit of %s, and what it cut off is made again under a higher one',
+    async (what, bytes, limits, reason, higher) => {
+      const file = join(folder, `${what}.onnx`)
+      writeFileSync(file, bytes)
+      const cacheDir = join(folder, `limit-${what}`)
+      const options = { targets: ['wasm'], recipes: ['float16'], effort: 'fast' } as const
+      const { manifest } = await converterWith({ cacheDir, limits }).convert(file, options)
+      expect(manifest.variants).toMatchObject([{ recipe: 'source' }])
+      expect(manifest.cutOff).toEqual(limits)
+      expect(manifest.warnings.join()).toMatch(reason)
+      const under = (other: ConverterOptions['limits']) =>
+        converterWith({ cacheDir, ...(other && { limits: other }) }).find(file, options)
+      expect(await under(limits)).toMatchObject({ manifest })
+      expect(await under(higher)).toBeUndefined()
+    },
+  )
+
+  it('end with the process that waits for them, however deep in an engine they are', async () => {
+    const file = join(folder, 'endless.onnx')
+    writeFileSync(file, endless())
+    const parent = spawn(
+      process.execPath,
+      [
+        '--input-type=module',
+        '-e',
+        `import { createConverter } from ${JSON.stringify(join(packageRoot, 'dist/index.js'))}
+        const converter = createConverter({ root: ${JSON.stringify(packageRoot)}, cacheDir: ${JSON.stringify(join(folder, 'orphans'))},
+          onProgress: ({ stage }) => { if (stage === 'run source') console.log('running') } })
+        await converter.convert(${JSON.stringify(file)}, { targets: ['wasm'] })`,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_PATH: '' } },
+    )
+    await once(parent.stdout, 'data')
+    const children = () =>
+      readFileSync(`/proc/${parent.pid}/task/${parent.pid}/children`, 'utf8').trim().split(' ').map(Number)
+    await vi.waitFor(() => expect(children().length).toBeGreaterThan(0), 10_000)
+    const found = children()
+    // Time to be in the middle of it.
+    await new Promise((resume) => setTimeout(resume, 1500))
+    parent.kill('SIGKILL')
+    await vi.waitFor(() => expect(found.filter(isAlive)).toEqual([]), 10_000)
   })
 
   it('end with close(), and what they were at fails with a code', async () => {

@@ -109,6 +109,15 @@ export interface Candidate {
   readonly skipped?: readonly { readonly node: string; readonly reason: string }[]
 }
 
+/** What candidates of a conversion were given up for that is the machine's and not theirs: limits, or a process that was killed. */
+export interface CutOff {
+  /** Seconds that a step was allowed, where one took longer. */
+  readonly conversionSeconds?: number
+  /** Bytes that a process was allowed, where one took more. */
+  readonly workerMemory?: number
+  readonly killed?: true
+}
+
 export interface Manifest {
   readonly version: 1
   readonly source: {
@@ -140,4 +149,6 @@ export interface Manifest {
   readonly warnings: readonly string[]
   /** Targets for which nothing smaller than the source is within the accuracy budget, and what was tried. */
   readonly missed?: readonly { readonly target: string; readonly tried: string }[]
+  /** There where another machine, or this one on another day, may come to more. */
+  readonly cutOff?: CutOff
 }

@@ -7,7 +7,6 @@ import {
   type ModelOptions,
 } from '@unplugin-onnx/build/plugin'
 import { converterOptions } from './options/converter-options'
-import { limitsOf } from './options/limits'
 import type { LogLevel, Options } from './options/schema'
 import type { Reports } from './reports'
 import { createTerminal, type Terminal } from './terminal'
@@ -57,7 +56,7 @@ export function createConversions(root: string, reports: Reports): Conversions {
   let closing = false
 
   const converterFor = (options: Options): Converter => {
-    const kept = { ...converterOptions(root, options.cache), limits: limitsOf(options) }
+    const kept = converterOptions(root, options)
     const id = JSON.stringify(kept)
     const converter =
       converters.get(id) ??

@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto'
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { typesFor } from '@unplugin-onnx/build/plugin'
+import { readFile, writeFile } from 'node:fs/promises'
+import { putWhole, typesFor } from '@unplugin-onnx/build/plugin'
 import type { Manifest } from '@unplugin-onnx/runtime'
 import { runtimeId } from './module/ids'
 
@@ -14,11 +13,5 @@ export async function writeDeclaration(model: string, manifest: Manifest): Promi
   const text = typesFor(manifest, runtimeId)
   const current = await readFile(file, 'utf8').catch(() => undefined)
   if (current === text) return
-  const temporary = `${file}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`
-  try {
-    await writeFile(temporary, text, { flag: 'wx' })
-    await rename(temporary, file)
-  } catch {
-    await rm(temporary, { force: true }).catch(() => {})
-  }
+  await putWhole(file, (temporary) => writeFile(temporary, text, { flag: 'wx' })).catch(() => {})
 }

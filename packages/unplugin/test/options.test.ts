@@ -286,9 +286,11 @@ describe('the remote cache', () => {
   const url = 'https://cache.example.com'
 
   it('is none without an address', () => {
-    expect(converterOptions('/app', { dir: 'kept' }, {})).toEqual({ cacheDir: resolve('/app/kept') })
-    expect(converterOptions('/app', undefined, { [remoteVariables.token]: 'secret' })).toEqual({})
-    expect(converterOptions('/app', undefined, { [remoteVariables.url]: '' })).toEqual({})
+    expect(converterOptions('/app', { cache: { dir: 'kept' } }, {})).toEqual({
+      cacheDir: resolve('/app/kept'),
+    })
+    expect(converterOptions('/app', {}, { [remoteVariables.token]: 'secret' })).toEqual({})
+    expect(converterOptions('/app', {}, { [remoteVariables.url]: '' })).toEqual({})
   })
 
   it('takes from the environment what is not given, and is read-only unless that is false', () => {
@@ -302,7 +304,7 @@ describe('the remote cache', () => {
     const all = { url, token: 'a token', signatureKey: 'a key', readOnly: false }
     expect(converterOptions('/app', {}, environment)).toEqual({ remote: all })
     const remote = { token: 'mine', readOnly: true, timeout: 1 }
-    expect(converterOptions('/app', { remote }, environment).remote).toEqual({ ...all, ...remote })
+    expect(converterOptions('/app', { cache: { remote } }, environment).remote).toEqual({ ...all, ...remote })
     for (const readOnly of ['true', '', 'yes'])
       expect(
         converterOptions('/app', {}, { ...environment, [remoteVariables.readOnly]: readOnly }).remote,
@@ -326,8 +328,8 @@ describe('the remote cache', () => {
   })
 
   it('stands beside a size for the local one', () => {
-    expect(converterOptions('/app', { maxSize: '2 GB' }, {})).toEqual({ cacheMaxBytes: 2e9 })
-    expect(converterOptions('/app', { maxSize: false }, {})).toEqual({
+    expect(converterOptions('/app', { cache: { maxSize: '2 GB' } }, {})).toEqual({ cacheMaxBytes: 2e9 })
+    expect(converterOptions('/app', { cache: { maxSize: false } }, {})).toEqual({
       cacheMaxBytes: Number.POSITIVE_INFINITY,
     })
     expect(failure({ cache: { maxSize: 'much' } }).code).toBe('ONNX_OPTION_INVALID')

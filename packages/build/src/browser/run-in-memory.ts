@@ -38,6 +38,7 @@ export function runInMemory(work: WorkInMemory, model: ModelFile): TaskRunner {
     },
   }
   return {
+    limits: { conversionSeconds: Number.POSITIVE_INFINITY, workerMemory: Number.POSITIVE_INFINITY },
     exec: (task, args, onEvent) =>
       oneByOne(async () => {
         const run = runs[task]

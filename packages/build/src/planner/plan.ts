@@ -40,7 +40,10 @@ export async function plan(
   // A wrong answer is worse than a slower right one; where there is nothing else, a warning has to do.
   const choices = right.length > 0 ? right : worthwhile
   const manifest = await manifestOf(workshop, choices, all)
-  return { manifest, report: await reportOf(workshop, choices, manifest) }
+  const details = await reportOf(workshop, choices, manifest)
+  const { cutOff } = workshop
+  if (cutOff === undefined) return { manifest, report: details }
+  return { manifest: { ...manifest, cutOff }, report: { ...details, manifest: { ...manifest, cutOff } } }
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { DeviceFeature } from '@unplugin-onnx/runtime'
+import type { CutOff, DeviceFeature } from '@unplugin-onnx/runtime'
 import type { Budget } from '../budget'
 import type { EnginePackage } from '../engine-package'
 import { Flights } from '../flights'
@@ -26,7 +26,7 @@ import type {
   VerifiedFile,
   Written,
 } from '../tasks/task'
-import { WorkerDied } from '../worker-died'
+import { type End, WorkerDied } from '../worker-died'
 import type { Job } from './job'
 import { needsCalibration } from './needs-calibration'
 
@@ -65,6 +65,7 @@ export class Workshop {
   readonly #sharded = new Flights<Sharded>({ keep: true })
   readonly #compressed = new Flights<Sizes>({ keep: true })
   readonly #loudness = new Map<string, readonly Loudness[]>()
+  readonly #ends = new Set<End>()
   readonly #evaluator: EnginePackage
   readonly job: Job
   readonly inspection: Inspection
@@ -91,12 +92,23 @@ export class Workshop {
     return this.#loudness
   }
 
+  /** What this machine has given up, if anything, that another one may not. */
+  get cutOff(): CutOff | undefined {
+    const { conversionSeconds, workerMemory } = this.#pool.limits
+    const cutOff: CutOff = {
+      ...(this.#ends.has('time') && { conversionSeconds }),
+      ...(this.#ends.has('memory') && { workerMemory }),
+      ...(this.#ends.has('killed') && { killed: true as const }),
+    }
+    return Object.keys(cutOff).length > 0 ? cutOff : undefined
+  }
+
   /** Runs the source on the samples that candidates are verified on. */
   sourceRun(engine: EngineName): Promise<SourceRun> {
     const { model, calibration, options, work } = this.job
     return this.#runs.join(engine, () => {
       this.#report('run source')
-      return attempted(() =>
+      return this.#attempted(() =>
         this.#pool.exec(
           'runSource',
           [model, this.inspection, this.#installed(engine), calibration, options.inputs, work],
@@ -118,7 +130,7 @@ export class Workshop {
       const request = { recipe, file: fileOf(recipe), places: this.places, ...(samples && { samples }) }
       const writing = () => this.#pool.exec('write', [model, request, work, this.#evaluator])
       // Where the source can't be passed on there is nothing to ship.
-      return recipe === sourceRecipe ? writing() : attempted(writing)
+      return recipe === sourceRecipe ? writing() : this.#attempted(writing)
     })
   }
 
@@ -140,7 +152,7 @@ export class Workshop {
       const found = await this.#searches.join(key, async () => {
         this.#report('search', name)
         const request = { mix: name, budget, runs }
-        const searched = await attempted(() =>
+        const searched = await this.#attempted(() =>
           this.#pool.exec(
             'search',
             [model, request, this.#installed(engine), session, classes, run.samples, work],
@@ -153,7 +165,9 @@ export class Workshop {
       if (!found.ok) return found
       const keep = found.keep.map(({ node }) => node)
       const request = { recipe: name, file: fileOf(name, engine), keep, places: this.places }
-      const file = await attempted(() => this.#pool.exec('write', [model, request, work, this.#evaluator]))
+      const file = await this.#attempted(() =>
+        this.#pool.exec('write', [model, request, work, this.#evaluator]),
+      )
       if (!file.ok) return file
       // What was measured says more than that a name was on a list.
       return { ...file, skipped: [...found.keep, ...file.skipped.filter(({ node }) => !keep.includes(node))] }
@@ -169,7 +183,7 @@ export class Workshop {
       this.#report('verify', recipe, { done: 0, total: run.samples })
       const engine = this.#installed(target.engine)
       const { classes } = this.inspection
-      return attempted(() =>
+      return this.#attempted(() =>
         this.#pool.exec(
           'verify',
           [this.job.model, file, engine, session, classes, run, this.job.work],
@@ -190,7 +204,7 @@ export class Workshop {
     const { maxBytes } = shards
     const sharded = await this.#sharded.join(file.sha256, () => {
       this.#report('shard', recipe)
-      return attempted(() => this.#pool.exec('shard', [file, maxBytes, work]))
+      return this.#attempted(() => this.#pool.exec('shard', [file, maxBytes, work]))
     })
     if (!sharded.ok) return { ...file, reason: sharded.reason }
     const verified = await this.verify(recipe, { ...file, ...sharded }, target)
@@ -202,7 +216,9 @@ export class Workshop {
       this.#report('time', recipe)
       const { model, work } = this.job
       const engine = this.#installed(target.engine)
-      return attempted(() => this.#pool.exec('time', [model, file, engine, sessionOf(file, target), work]))
+      return this.#attempted(() =>
+        this.#pool.exec('time', [model, file, engine, sessionOf(file, target), work]),
+      )
     })
   }
 
@@ -215,7 +231,7 @@ export class Workshop {
       const engine = this.#installed(target.engine)
       const session = file === null ? undefined : sessionOf(file, target)
       const args = [model, this.inspection, file, evaluation, engine, session, work] as const
-      return attempted(() => this.#pool.exec('evaluate', [...args]))
+      return this.#attempted(() => this.#pool.exec('evaluate', [...args]))
     })
   }
 
@@ -252,13 +268,31 @@ export class Workshop {
     const observer = engine !== undefined && run?.ok ? this.#installed(engine) : null
     this.#report('describe')
     const samples = run?.ok ? run.samples : 0
-    return this.#pool.exec('describe', [model, variants, observer, samples, work]).catch(() => [])
+    try {
+      return await this.#pool.exec('describe', [model, variants, observer, samples, work])
+    } catch (cause) {
+      if (cause instanceof WorkerDied) this.#ends.add(cause.end)
+      return []
+    }
   }
 
   #installed(engine: EngineName): EnginePackage {
     const found = this.job.engines.get(engine)
     if (found === undefined) throw new Error(`engine ${engine} was not looked up`)
     return found
+  }
+
+  /** A process that dies costs its candidate; whatever else goes wrong is the conversion's. */
+  async #attempted<T extends Attempt<unknown>>(
+    action: () => Promise<T>,
+  ): Promise<T | { ok: false; reason: string }> {
+    try {
+      return await action()
+    } catch (cause) {
+      if (!(cause instanceof WorkerDied)) throw cause
+      this.#ends.add(cause.end)
+      return { ok: false, reason: cause.message }
+    }
   }
 
   #steps(stage: Parameters<Report>[0], recipe?: string) {
@@ -281,15 +315,3 @@ export const sessionOf = (file: WrittenFile, target: Target): SessionOptions | u
 
 const keyOf = (file: WrittenFile, target: Target): string =>
   `${target.engine} ${file.sha256} ${JSON.stringify(sessionOf(file, target))}`
-
-/** A process that dies costs its candidate; whatever else goes wrong is the conversion's. */
-async function attempted<T extends Attempt<unknown>>(
-  action: () => Promise<T>,
-): Promise<T | { ok: false; reason: string }> {
-  try {
-    return await action()
-  } catch (cause) {
-    if (cause instanceof WorkerDied) return { ok: false, reason: cause.message }
-    throw cause
-  }
-}

@@ -8,7 +8,7 @@ import type { SampleLimits } from '../calibration/sample-source'
 import { type Overrides, shapeAttempts, synthesize, synthesizedSamples } from '../calibration/synthesize'
 import type { EngineSession } from '../engine'
 import type { EnginePackage } from '../engine-package'
-import { errors } from '../errors'
+import { errors, isOfDisk } from '../errors'
 import { numbersOf } from '../numbers'
 import { openSource } from './open-source'
 import { sameBits } from './same-bits'
@@ -133,6 +133,7 @@ async function onSynthesized(
       const resized = await resize(inspection, engine, overrides, work, run, attempt)
       return { ok: true, source: 'synthesized', samples, observed: 0, steady, resized, notes }
     } catch (cause) {
+      if (isOfDisk(cause)) throw cause
       first ??= cause
     }
   }
@@ -159,7 +160,8 @@ async function resize(
   try {
     work.keepSample(`resized.${engine}`, 0, { feeds, outputs: await run(feeds) })
     return true
-  } catch {
+  } catch (cause) {
+    if (isOfDisk(cause)) throw cause
     return false
   }
 }

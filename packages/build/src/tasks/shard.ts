@@ -10,7 +10,7 @@ import {
 } from '@unplugin-onnx/core'
 import type { Shard } from '@unplugin-onnx/runtime'
 import { sha256 } from '../hash'
-import { readBytes } from '../read-bytes'
+import { onDisk, readWork } from '../work-files'
 import type { Sharded, VerifiedFile } from './task'
 import { writeChunks } from './write-chunks'
 
@@ -19,7 +19,7 @@ const nameDigits = 16
 
 /** Cuts a variant into a file without weights and shards, which are named by their content. */
 export function shard({ file }: VerifiedFile, maxBytes: number, work: string): Sharded {
-  const model = readModel(readBytes(join(work, file)))
+  const model = readModel(readWork(join(work, file)))
   const places = new Map<Tensor, ExternalLocation>()
   const shards = new Map<string, Shard>()
   for (const group of shardsOf(model, sha256, maxBytes)) {
@@ -28,7 +28,7 @@ export function shard({ file }: VerifiedFile, maxBytes: number, work: string): S
     const name = written.sha256.slice(0, nameDigits)
     // Not `.onnx`, and the ending that bundlers have a rule for.
     const made = { path: `${name}.data`, file: `${name}.onnxv`, ...written }
-    renameSync(temporary, join(work, made.file))
+    onDisk(() => renameSync(temporary, join(work, made.file)))
     shards.set(name, made)
     for (const { tensor, offset } of group.tensors)
       places.set(tensor, { location: made.path, offset, length: tensor.byteLength })

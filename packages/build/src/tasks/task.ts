@@ -215,6 +215,8 @@ export interface Tasks {
 
 /** Runs tasks, one at a time or several. */
 export interface TaskRunner {
+  /** What one task may take; Infinity where there is no limit. */
+  readonly limits: { readonly conversionSeconds: number; readonly workerMemory: number }
   /** @throws OnnxError as the task threw it, WorkerDied where the process that ran it ended */
   exec<K extends keyof Tasks>(
     task: K,

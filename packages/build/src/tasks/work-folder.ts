@@ -7,6 +7,7 @@ import { ExternalFiles, readExternalFile } from '../external'
 import { sha256 } from '../hash'
 import { openModelFile } from '../open-model'
 import { readBytes } from '../read-bytes'
+import { onDisk, readWork } from '../work-files'
 import { engineProblem } from './engine-problem'
 import type { ModelFile } from './task'
 import type { Sample, SampleSet, Workbench } from './workbench'
@@ -40,11 +41,12 @@ export function workFolder(model: ModelFile, folder: string): Workbench {
       ),
     keep: (file, chunks) => writeChunks(join(folder, file), chunks),
     async read(file, expected) {
-      const bytes = readBytes(join(folder, file))
+      const bytes = readWork(join(folder, file))
       return sha256(bytes) === expected ? bytes : undefined
     },
-    keepSample: (set, index, sample) => writeFileSync(sampleFile(set, index), serialize(sample)),
-    sample: (set, index) => deserialize(readFileSync(sampleFile(set, index))) as Sample,
+    keepSample: (set, index, sample) =>
+      onDisk(() => writeFileSync(sampleFile(set, index), serialize(sample))),
+    sample: (set, index) => deserialize(onDisk(() => readFileSync(sampleFile(set, index)))) as Sample,
     openCalibration: (data, sampled) => openCalibration(data, sampled, folder),
     problemOf: engineProblem,
   }

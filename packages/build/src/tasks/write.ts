@@ -1,5 +1,6 @@
 import { type Model, OnnxError, writeModel } from '@unplugin-onnx/core'
 import type { EnginePackage } from '../engine-package'
+import { isOfDisk } from '../errors'
 import type { Samples } from '../observe'
 import { type UnsupportedNode, unsupported } from '../operators'
 import { passContext } from '../pass-context'
@@ -60,6 +61,7 @@ export async function write(
       return await written(read(), false)
     }
   } catch (cause) {
+    if (isOfDisk(cause)) throw cause
     // What is wrong with the source is wrong with all candidates.
     if (cause instanceof OnnxError && (recipe === sourceRecipe || cause.code.startsWith('ONNX_EXTERNAL'))) {
       throw cause

@@ -11,7 +11,6 @@ import type { OnnxError } from '@unplugin-onnx/core'
 import { Command } from 'commander'
 import { createOptionsReader } from '../options/config-file'
 import { converterOptions } from '../options/converter-options'
-import { limitsOf } from '../options/limits'
 import { modelOptions } from '../options/model-options'
 import type { Options, SizeBudgets } from '../options/schema'
 import { createGlobs } from '../options/unmatched'
@@ -90,11 +89,10 @@ async function convert(named: readonly string[], flags: Flags, command: Command)
   const models = await modelsNamed(named, root)
   const options = await createOptionsReader(root, {})()
   const terminal = createTerminal(flags.json ? 'warn' : (options.logLevel ?? 'info'))
-  const kept = converterOptions(root, options.cache)
+  const kept = converterOptions(root, options)
   const converter = createConverter({
     root,
     ...kept,
-    limits: limitsOf(options),
     // What a shard is there for. An upload that stands still or drips is broken off in any case.
     ...(shard && kept.remote && { remote: { ...kept.remote, uploadTimeout: Number.POSITIVE_INFINITY } }),
     cacheDir: await cacheFolder(root, flags.cacheDir),

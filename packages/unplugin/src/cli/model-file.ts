@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
-import { type InputLimits, type OpenModel, openModelFile, printable } from '@unplugin-onnx/build'
+import { type InputLimits, type OpenModel, openModelFile, printable, putWhole } from '@unplugin-onnx/build'
 import { type Model, OnnxError, readModel, splitModel, writeModel } from '@unplugin-onnx/core'
 import { modelUnreadable } from '../errors'
 import { createOptionsReader } from '../options/config-file'
@@ -123,22 +122,15 @@ async function writeChunks(
   }
 }
 
-async function saveWhole(chunks: Iterable<Uint8Array>, file: string): Promise<number> {
-  const temporary = `${file}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`
-  let bytes = 0
-  try {
+const saveWhole = (chunks: Iterable<Uint8Array>, file: string): Promise<number> =>
+  putWhole(file, async (temporary) => {
     // Never through a link that somebody laid there.
     const handle = await open(temporary, 'wx')
     try {
-      bytes = await writeAll(handle, chunks)
+      const bytes = await writeAll(handle, chunks)
       await handle.sync()
+      return bytes
     } finally {
       await handle.close()
     }
-    await rename(temporary, file)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
-  return bytes
-}
+  })

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { ConverterOptions, RemoteOptions } from '@unplugin-onnx/build/plugin'
+import { limitsOf } from './limits'
 import type { Options } from './schema'
 import { bytesOf } from './sizes'
 
@@ -15,18 +16,19 @@ export const remoteVariables = {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Where a project's conversions are kept. */
+/** Where a project's conversions are kept, and what they may take. */
 export function converterOptions(
   root: string,
-  { dir, maxSize, remote }: NonNullable<Options['cache']> = {},
+  { cache: { dir, maxSize, remote } = {}, limits }: Pick<Options, 'cache' | 'limits'>,
   environment: Environment = process.env,
-): Pick<ConverterOptions, 'cacheDir' | 'cacheMaxBytes' | 'remote'> {
+): Pick<ConverterOptions, 'cacheDir' | 'cacheMaxBytes' | 'remote' | 'limits'> {
   const maxBytes = maxSize === false ? Number.POSITIVE_INFINITY : bytesOf(maxSize)
   const server = remoteOptions(remote, environment)
   return {
     ...(dir !== undefined && { cacheDir: resolve(root, dir) }),
     ...(maxBytes !== undefined && { cacheMaxBytes: maxBytes }),
     ...(server && { remote: server }),
+    ...(limits && { limits: limitsOf({ limits }) }),
   }
 }
 

@@ -53,9 +53,13 @@ export interface Options
    * What models and their calibration data may ask for; what asks for more is refused (ONNX_LIMIT_EXCEEDED), whatever
    * it would have done. `bytes` of a model's file, 2 GiB as protobuf has it; `nodes` of all its graphs, 1,000,000; `depth`, how many
    * messages may lie in one another, 100; `messages` that the file unfolds to, 10,000,000; `tensorBytes` of one tensor, 8 GiB;
-   * `unzipRatio`, how many times its size an `.npz` may unpack to, 200.
+   * `unzipRatio`, how many times its size an `.npz` may unpack to, 200. And what one step of a conversion may take of the
+   * machine, before it is ended and its candidate dropped. `conversionSeconds`: default 300. `workerMemory`: bytes, or
+   * `'4 GB'`, of one worker process; default four fifths of the machine's memory, or of its container's. `false`: no limit.
    */
   readonly limits?: {
+    readonly conversionSeconds?: number | false
+    readonly workerMemory?: Size | false
     readonly bytes?: Size
     readonly nodes?: number
     readonly depth?: number
@@ -270,6 +274,11 @@ export const optionsKind = object({
     values: sizeBudget,
   },
   limits: object({
+    conversionSeconds: {
+      expected: 'a number of seconds above 0, or false',
+      accepts: (value) => value === false || (isNumber(value) && Number(value) > 0),
+    },
+    workerMemory: maxSize,
     bytes: positiveBytes,
     nodes: size,
     depth: size,

@@ -1,8 +1,14 @@
-import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join, resolve, sep } from 'node:path'
-import { type Conversion, readReport, renderReport, reportJson, withFileNames } from '@unplugin-onnx/build'
+import { copyFile, mkdir } from 'node:fs/promises'
+import { join, resolve, sep } from 'node:path'
+import {
+  type Conversion,
+  putWhole,
+  readReport,
+  renderReport,
+  reportJson,
+  withFileNames,
+} from '@unplugin-onnx/build'
 import type { Manifest } from '@unplugin-onnx/runtime'
 import { variantName } from '../../module/asset-module'
 import { saveText } from '../model-file'
@@ -76,14 +82,6 @@ export async function writeReports(
 const plainName = (source: string) => (file: string) =>
   variantName(source, file).replace(/(\.graph)?\.onnxv$/, '.onnx')
 
-async function copyWhole(from: string, to: string): Promise<void> {
-  const temporary = join(dirname(to), `${basename(to)}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`)
-  try {
-    // Never through a link that somebody laid there.
-    await copyFile(from, temporary, constants.COPYFILE_EXCL)
-    await rename(temporary, to)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
-}
+/** Never through a link that somebody laid there. */
+const copyWhole = (from: string, to: string): Promise<void> =>
+  putWhole(to, (temporary) => copyFile(from, temporary, constants.COPYFILE_EXCL))
