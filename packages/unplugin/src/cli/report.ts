@@ -37,12 +37,17 @@ export function errorJson(error: unknown): { readonly error: object } {
 function errorText(error: unknown): string {
   const { red } = pc.createColors(pc.isColorSupported && process.stderr.isTTY === true)
   if (!(error instanceof OnnxError)) {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    return `${red('error')} ${text}\n`
+    return `${red('error')} ${unknownText(error)}\n`
   }
   const { code, problem, cure, model } = error
   const subject = model === undefined || problem.includes(model) ? problem : `${model}: ${problem}`
   return `${red('error')} ${subject}\n${cure}\n(${code})\n`
+}
+
+/** What the system says, of a full disk say, is no mistake of ours that a stack would help to find. */
+function unknownText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return 'syscall' in error ? error.message : (error.stack ?? error.message)
 }
 
 /** One JSON document on stdout. bigint has no JSON form and becomes a string. */
