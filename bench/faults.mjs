@@ -22,6 +22,11 @@ console.log(
   `seed ${seed}; disks that are small or read-only: ${mounts ? 'tmpfs and bind mounts' : 'ulimit -f and file modes'}\n`,
 )
 
+const columns = ['runs', 'kills', 'recovered', 'wrong', 'lost', 'hung', 'others']
+console.log(
+  '| kind of fault | runs | kills | recovered | wrong bytes | lost | hung | left behind, or not named |',
+)
+console.log('|---|---|---|---|---|---|---|---|')
 const start = performance.now()
 const rows = await runFaults({
   seed,
@@ -29,8 +34,8 @@ const rows = await runFaults({
     values.only === undefined || name.includes(values.only) ? Math.ceil(runs * share) : 0,
   atATime: Number(values['at-a-time'] ?? 2),
   told: (text) => console.error(text),
+  done: (row) => console.log(`| ${row.kind} | ${columns.map((column) => row[column]).join(' | ')} |`),
 })
-const columns = ['runs', 'kills', 'recovered', 'wrong', 'lost', 'hung', 'others']
 const sum = (column) => rows.reduce((total, row) => total + row[column], 0)
 
 console.log(

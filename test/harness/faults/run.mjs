@@ -36,10 +36,11 @@ function randomFrom(seed) {
 
 /**
  * @param {{ seed: number, runs: (kind: import('./kinds.mjs').Kind) => number, atATime?: number,
- *   told?: (text: string) => void }} options runs: how often a kind happens; told: is handed each problem
+ *   told?: (text: string) => void, done?: (row: Row) => void }} options runs: how often a kind happens; told: is handed
+ *   each problem; done: is handed each row when it is whole
  * @returns {Promise<readonly Row[]>}
  */
-export async function runFaults({ seed, runs, atATime = 2, told = () => {} }) {
+export async function runFaults({ seed, runs, atATime = 2, told = () => {}, done = () => {} }) {
   const scratch = mkdtempSync(join(tmpdir(), 'unplugin-onnx-faults-'))
   const clean = createClean(scratch)
   const rows = new Map(kinds.map((kind) => [kind, emptyRow(kind.name)]))
@@ -61,6 +62,7 @@ export async function runFaults({ seed, runs, atATime = 2, told = () => {} }) {
           told(`${kind.name}, run ${id}: ${what}: ${text}`)
         }
         if (!t.problems.some(({ what }) => what !== 'message' && what !== 'left')) row.recovered++
+        if (row.runs === runs(kind)) done(row)
       }
     }
     await Promise.all(Array.from({ length: atATime }, work))

@@ -38,8 +38,7 @@ export function errorJson(error: unknown): { readonly error: object } {
 function errorText(error: unknown): string {
   const { red } = pc.createColors(pc.isColorSupported && process.stderr.isTTY === true)
   if (!(error instanceof OnnxError)) {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    return `${red('error')} ${shown(text)}\n`
+    return `${red('error')} ${shown(unknownText(error))}\n`
   }
   const { code, problem, cure, model } = error
   const subject = model === undefined || problem.includes(model) ? problem : `${model}: ${problem}`
@@ -51,6 +50,12 @@ const shown = (text: string): string => text.split('\n').map(printable).join('\n
 
 /** Of what JSON leaves as it is, all that a terminal would act on: C1 controls, direction marks, separators. */
 const invisible = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu
+
+/** What the system says, of a full disk say, is no mistake of ours that a stack would help to find. */
+function unknownText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return 'syscall' in error ? error.message : (error.stack ?? error.message)
+}
 
 /** One JSON document on stdout. bigint has no JSON form and becomes a string. */
 export function print(value: unknown): void {
