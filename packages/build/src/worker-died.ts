@@ -1,4 +1,4 @@
-/** What ended a process. */
+/** Why a process came to its end. */
 export type End =
   /** The engine said that it can't go on. */
   | 'gave up'
