@@ -48,7 +48,7 @@ export const configTarget: Target = {
     const options = attempt(() => validateOptions(given, 'onnx()'))
     if (options === undefined) return
     attempt(() => inputLimits(limitsOf(options)))
-    attempt(() => converterOptions('/project', options.cache, {}))
+    attempt(() => converterOptions('/project', options, {}))
     attempt(() => includesModel(options, '/project/models/det.onnx', '/project'))
     const model = attempt(() => modelOptions(options, '/project/models/det.onnx', '/project', 'browser'))
     const normalized = model && attempt(() => normalizeOptions(model, 'det.onnx'))
