@@ -2,7 +2,7 @@
  * The OCR example with a real remote cache: fresh clones that take all from it, a server that is off or never answers, and
  * servers that were poisoned. Exits with 1 where one of them converts what is there, waits too long or takes a wrong entry.
  *
- *   node bench/remote-cache.mjs [--rounds 2]
+ *   node bench/remote-cache.mjs [--rounds 2] [--quick leaves out the builds that take minutes]
  */
 import { spawn } from 'node:child_process'
 import { createHash, createHmac } from 'node:crypto'
@@ -22,7 +22,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { remoteEnvironment, startCacheServer } from './cache-server.mjs'
 
-const { values } = parseArgs({ options: { rounds: { type: 'string' } } })
+const { values } = parseArgs({ options: { rounds: { type: 'string' }, quick: { type: 'boolean' } } })
 const rounds = Number(values.rounds ?? 2)
 const example = join(import.meta.dirname, '../examples/vite-ocr')
 const scratch = mkdtempSync(join(tmpdir(), 'unplugin-onnx-remote-'))
@@ -108,19 +108,22 @@ console.log('| build | time | converted | fetched | refused | bytes of dist | as
 console.log('|---|---|---|---|---|---|---|')
 
 const server = await startCacheServer(store)
-const first = await build('first', remoteEnvironment(server.url, 'team', false), false)
-const models = first.converted
-row('the first, which fills the server', first, first.files, models > 0 && first.fetched === 0)
-const fresh = await build('fresh', remoteEnvironment(server.url, 'team', true), false)
-row(
-  'a fresh clone with an empty cache',
-  fresh,
-  first.files,
-  fresh.converted === 0 && fresh.fetched === models,
-)
-
-const filler = await build('filler', remoteEnvironment(server.url, 'quick', false), true)
-row('the same, found in less time', filler, filler.files, filler.converted === models)
+/** @param {boolean} quick */
+async function shared(name, quick) {
+  const first = await build(`${name}-first`, remoteEnvironment(server.url, name, false), quick)
+  row(
+    `the first, which fills the server (${name})`,
+    first,
+    first.files,
+    first.converted > 0 && first.fetched === 0,
+  )
+  const fresh = await build(`${name}-fresh`, remoteEnvironment(server.url, name, true), quick)
+  const all = fresh.converted === 0 && fresh.fetched === first.converted
+  row(`a fresh clone with an empty cache (${name})`, fresh, first.files, all)
+  return first
+}
+const filler = await shared('quick', true)
+const models = filler.converted
 
 const team = join(store, 'quick')
 const keys = readdirSync(team).filter((file) => !file.endsWith('.tag'))
@@ -161,6 +164,8 @@ for (let round = 0; round < rounds; round++) {
   await timed('silent', 'a server that never answers', remoteEnvironment(server.url, 'quick', true))
   server.signal('SIGCONT')
 }
+// As the example is: its search for a mix of precisions takes minutes.
+if (!values.quick) await shared('slow', false)
 server.end()
 const best = (kind) => Math.min(...times[kind])
 for (const [kind, what] of [

@@ -53,6 +53,7 @@ export class Cache {
   readonly #made = new Set<string>()
   readonly #uses: Uses
   readonly #limits: Required<WorkerLimits>
+  #collecting: Promise<void> | undefined
 
   /** @param limits in force: what was cut off by lower ones is made again */
   constructor(folder: string, logger: Logger, limits: Required<WorkerLimits>) {
@@ -100,6 +101,9 @@ export class Cache {
   /** A new folder of this process to prepare an entry in. */
   async workFolder(): Promise<string> {
     const work = await ownPath(await this.#writable())
+    // Whoever converts for long, as a dev server does, isn't to leave it to its end.
+    this.#collecting ??= this.collect()
+    await this.#collecting
     await mkdir(work)
     return work
   }
