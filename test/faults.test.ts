@@ -5,13 +5,13 @@ import { runFaults } from './harness/faults/run.mjs'
 /** Those that take long are left to the bench: full bundlers, and waits for what stands still. */
 const struck: Readonly<Record<string, number>> = {
   'SIGKILL of vite build': 1,
-  'SIGKILL of rollup build': 2,
-  'SIGKILL of convert': 4,
+  'SIGKILL of rollup build': 1,
+  'SIGKILL of convert': 2,
   'SIGKILL of transform': 1,
   'SIGKILL of one worker': 1,
   'SIGKILL of cache prune --all': 1,
   'two builds of one app at once': 1,
-  'a full disk, at the cache': 2,
+  'a full disk, at the cache': 1,
   'a full disk, at the output': 1,
   'a cache folder that is read-only': 1,
   'a cache folder that is a file': 1,
@@ -25,7 +25,8 @@ const struck: Readonly<Record<string, number>> = {
 }
 
 it('are survived: the next build gives what a clean one gives, and says what happened', async () => {
-  const seed = Date.now() % 1_000_000
+  // The bench takes another one each time.
+  const seed = 20_261_130
   const problems: string[] = []
   const rows = await runFaults({
     seed,

@@ -97,7 +97,7 @@ export function killAll(run) {
 
 /** What still lives of a run after a while; workers look every 50 ms whether anybody waits for them. */
 export async function orphans(run) {
-  for (let waited = 0; waited < 5000 && living(run).length > 0; waited += 50) await sleep(50)
+  for (let waited = 0; waited < 30_000 && living(run).length > 0; waited += 50) await sleep(50)
   const left = living(run)
   killAll(run)
   return left
