@@ -7,8 +7,8 @@ export default defineConfig({
     hookTimeout: 180_000,
     // What is waited for comes when a loaded machine gets to it.
     expect: { poll: { timeout: 30_000 } },
-    // Models run in worker processes of their own; two files at a time keep two cores busy.
-    maxWorkers: 2,
+    // Much of the time is spent waiting for browsers, servers and worker processes: three files at a time keep two cores busy.
+    maxWorkers: 3,
     pool: 'forks',
   },
 })
