@@ -4,9 +4,8 @@ import { runFaults } from './harness/faults/run.mjs'
 
 /** Those that take long are left to the bench: full bundlers, and waits for what stands still. */
 const struck: Readonly<Record<string, number>> = {
-  'SIGKILL of vite build': 1,
   'SIGKILL of rollup build': 2,
-  'SIGKILL of convert': 4,
+  'SIGKILL of convert': 3,
   'SIGKILL of transform': 1,
   'SIGKILL of one worker': 1,
   'SIGKILL of cache prune --all': 1,
