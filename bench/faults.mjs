@@ -38,11 +38,6 @@ const rows = await runFaults({
 })
 const sum = (column) => rows.reduce((total, row) => total + row[column], 0)
 
-console.log(
-  '| kind of fault | runs | kills | recovered | wrong bytes | lost | hung | left behind, or not named |',
-)
-console.log('|---|---|---|---|---|---|---|---|')
-for (const row of rows) console.log(`| ${row.kind} | ${columns.map((column) => row[column]).join(' | ')} |`)
 console.log(`| **${rows.length} kinds** | ${columns.map(sum).join(' | ')} |`)
 console.log(`\n${((performance.now() - start) / 60_000).toFixed(1)} minutes`)
 

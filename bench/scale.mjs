@@ -26,6 +26,8 @@ const config = `export default {
   effort: 'fast',
   prefer: 'size',
   logLevel: 'warn',
+  // On one machine the server has to share the cores with all of its clients.
+  cache: { remote: { timeout: 30_000 } },
   models: { '**/*.onnx': { recipes: ['int8', 'float16'] } },
 }
 `

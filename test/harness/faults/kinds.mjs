@@ -189,12 +189,12 @@ export const kinds = [
   },
   {
     name: 'two builds of one app at once',
-    job: 'vite',
+    job: 'rollup',
     runs: 3,
     async fault(t) {
-      const both = [t.start(commandOf('vite', t.root))]
+      const both = [t.start(commandOf('rollup', t.root))]
       await sleep(t.random() * 300)
-      both.push(t.start(commandOf('vite', t.root)))
+      both.push(t.start(commandOf('rollup', t.root)))
       for (const end of await Promise.all(both.map(({ ended }) => ended))) t.expectRight(end)
     },
   },
