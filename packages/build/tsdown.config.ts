@@ -5,7 +5,7 @@ import { pagePlugin } from './report/bundle'
 export default defineConfig([
   {
     name: 'build',
-    entry: ['src/index.ts', 'src/plugin.ts', 'src/worker.ts', 'src/watch.ts'],
+    entry: ['src/index.ts', 'src/plugin.ts', 'src/npz.ts', 'src/worker.ts', 'src/watch.ts'],
     format: 'esm',
     platform: 'node',
     target: 'es2022',

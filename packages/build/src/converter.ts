@@ -3,8 +3,9 @@ import { OnnxError } from '@unplugin-onnx/core/catalog'
 import type { Manifest } from '@unplugin-onnx/runtime'
 import { Cache, defaultCacheDir, type Entry } from './cache'
 import { CacheLimit, defaultMaxBytes } from './cache-limit'
-import { noTransfers, RemoteCache, type Transfers } from './cache-remote/remote-cache'
-import { type RemoteOptions, remoteSettings } from './cache-remote/settings'
+import type { RemoteCache } from './cache-remote/remote-cache'
+import { type RemoteOptions, type RemoteSettings, remoteSettings } from './cache-remote/settings'
+import { noTransfers, type Transfers } from './cache-remote/transfers'
 import { hashCalibration } from './calibration/data'
 import { Elsewhere, type Found } from './elsewhere'
 import { type EnginePackage, findEngine } from './engine-package'
@@ -106,7 +107,16 @@ export function createConverter(options: ConverterOptions): Converter {
   const pool = new WorkerPool({ size: options.concurrency, limits: options.limits })
   const cache = new Cache(cacheDir, logger, pool.limits)
   const limit = new CacheLimit(cacheDir, options.cacheMaxBytes ?? defaultMaxBytes)
-  const remote = remoteOf(options.remote, logger)
+  const settings = settingsOf(options.remote, logger)
+  let shared: RemoteCache | undefined
+  let opening: Promise<RemoteCache> | undefined
+  /** Its code is loaded with its first use: most projects have no server. */
+  const open = async (of: RemoteSettings) => {
+    const { RemoteCache } = await import('./cache-remote/remote-cache')
+    shared = new RemoteCache(of, logger)
+    return shared
+  }
+  const remote = settings && (() => (opening ??= open(settings)))
   const elsewhere = new Elsewhere(cache, remote)
   const hashing = limiter(atATime.files)
   const converting = limiter(atATime.models)
@@ -215,7 +225,8 @@ export function createConverter(options: ConverterOptions): Converter {
         )
     if (!cached || found.fetched) limit.grew()
     // What a machine has given up, others are not to take for all there is.
-    if (found.entry.manifest.cutOff === undefined) remote?.offer(key, found.entry.dir, found.entry.manifest)
+    const { manifest, dir } = found.entry
+    if (remote && manifest.cutOff === undefined) (await remote()).offer(key, dir, manifest)
     return { ...found, key, cached }
   }
 
@@ -288,9 +299,9 @@ export function createConverter(options: ConverterOptions): Converter {
         throw failureOf(cause, name)
       }
     },
-    transfers: () => remote?.transfers ?? noTransfers,
+    transfers: () => shared?.transfers ?? noTransfers,
     async close(now) {
-      await Promise.all([pool.close(), remote?.close(now)])
+      await Promise.all([pool.close(), opening?.then((server) => server.close(now))])
       // What this build uses stays, even where that alone is too much.
       await limit.settle()
       cache.release()
@@ -327,12 +338,12 @@ function conversionOf(
   }
 }
 
-function remoteOf(options: RemoteOptions | undefined, logger: Logger): RemoteCache | undefined {
+function settingsOf(options: RemoteOptions | undefined, logger: Logger): RemoteSettings | undefined {
   if (options === undefined) return undefined
   const { settings, note, warnings } = remoteSettings(options)
   if (note !== undefined) logger.info(note)
   for (const warning of warnings) logger.warn(warning)
-  return settings && new RemoteCache(settings, logger)
+  return settings
 }
 
 /** Converts one model and ends its worker processes again. */

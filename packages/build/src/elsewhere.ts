@@ -1,5 +1,4 @@
 import type { Cache, Entry } from './cache'
-import { fetchEntry } from './cache-remote/fetch-entry'
 import type { RemoteCache } from './cache-remote/remote-cache'
 import type { Report } from './logger'
 import { joinParts, partKey } from './parts'
@@ -15,9 +14,10 @@ export interface Found {
 /** Where entries come from that aren't in the local cache as they are asked for. */
 export class Elsewhere {
   readonly #cache: Cache
-  readonly #remote: RemoteCache | undefined
+  readonly #remote: (() => Promise<RemoteCache>) | undefined
 
-  constructor(cache: Cache, remote: RemoteCache | undefined) {
+  /** @param remote opens the remote cache, where there is one */
+  constructor(cache: Cache, remote: (() => Promise<RemoteCache>) | undefined) {
     this.#cache = cache
     this.#remote = remote
   }
@@ -29,12 +29,17 @@ export class Elsewhere {
   async find(asked: Request, key: string, report: Report, only?: string): Promise<Found | undefined> {
     if (this.#remote !== undefined) {
       report('fetch')
-      const whole = await fetchEntry(this.#remote, this.#cache, key, asked)
+      const whole = await this.#fetch(this.#remote, key, asked)
       if (typeof whole !== 'string') return { entry: whole, fetched: true }
       // A server that is of no use has no parts either, and isn't waited for once more.
       if (whole === 'failed') return undefined
     }
     return only === undefined && asked.targets.length > 1 ? this.#fromParts(asked, key) : undefined
+  }
+
+  async #fetch(remote: () => Promise<RemoteCache>, key: string, asked: Request) {
+    const { fetchEntry } = await import('./cache-remote/fetch-entry')
+    return fetchEntry(await remote(), this.#cache, key, asked)
   }
 
   async #fromParts(asked: Request, key: string): Promise<Found | undefined> {
@@ -43,8 +48,7 @@ export class Elsewhere {
     for (const { name } of asked.targets) {
       const part = partKey(key, name)
       const here = await this.#cache.read(part)
-      const there =
-        here === undefined && this.#remote ? await fetchEntry(this.#remote, this.#cache, part, asked) : here
+      const there = here === undefined && this.#remote ? await this.#fetch(this.#remote, part, asked) : here
       if (there === undefined || typeof there === 'string') return undefined
       fetched ||= here === undefined
       parts.push(there)

@@ -1,8 +1,8 @@
 export type { DenseArray, Feeds } from './arrays'
 export { type Budget, budgets, judge } from './budget'
 export { defaultCacheDir } from './cache'
-export type { Transfers } from './cache-remote/remote-cache'
 export type { RemoteOptions } from './cache-remote/settings'
+export type { Transfers } from './cache-remote/transfers'
 export {
   type CacheStats,
   cacheStats,

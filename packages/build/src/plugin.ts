@@ -14,7 +14,6 @@ export {
   imageLayouts,
   type WavCalibration,
 } from './calibration/options'
-export { readNpz } from './calibration/read-npz'
 export { type Conversion, type Converter, type ConverterOptions, createConverter } from './converter'
 export { targetOf } from './diff/diff'
 export type { Evaluate, EvaluatedModel, Score } from './evaluation'

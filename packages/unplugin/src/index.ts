@@ -1,5 +1,6 @@
 import type { Options } from './options/schema'
 
+export { readNpz } from '@unplugin-onnx/build/npz'
 export {
   cpuOperators,
   defineTarget,
@@ -8,7 +9,6 @@ export {
   type ModelOptions,
   type OperatorRule,
   type OperatorTable,
-  readNpz,
   type Score,
   type Target,
   wasmOperators,

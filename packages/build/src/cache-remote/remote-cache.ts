@@ -8,31 +8,10 @@ import { type Failed, RemoteClient } from './client'
 import { NotAnEntry } from './manifest-shape'
 import type { RemoteSettings } from './settings'
 import { isTag } from './signature'
+import { noTransfers, type Transfers } from './transfers'
 
 /** Loaded when it's needed: most builds find all there is in their own cache. */
 const archives = () => import('./archive')
-
-/** What went over the wire. */
-export interface Transfers {
-  /** Entries that came from the server and were used. */
-  readonly fetched: number
-  readonly fetchedBytes: number
-  readonly uploaded: number
-  readonly uploadedBytes: number
-  /** Entries that the server had and that didn't hold. */
-  readonly rejected: number
-  /** Calls that came to nothing. */
-  readonly failed: number
-}
-
-export const noTransfers: Transfers = {
-  fetched: 0,
-  fetchedBytes: 0,
-  uploaded: 0,
-  uploadedBytes: 0,
-  rejected: 0,
-  failed: 0,
-}
 
 /** What an archive has to be to be used. */
 export interface Expected {
