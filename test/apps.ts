@@ -6,12 +6,13 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { rollup } from 'rollup'
 import onnxRollup from 'unplugin-onnx/rollup'
 import onnxVite from 'unplugin-onnx/vite'
@@ -56,6 +57,17 @@ export function createApp(name: string, models: Readonly<Record<string, string>>
     read: (file) => readFileSync(join(out, file), 'utf8'),
     remove: () => rmSync(dir, { recursive: true, force: true }),
   }
+}
+
+/**
+ * Gives a file another's bytes in one step, as editors and downloads do: a watcher that looks in between finds
+ * either file whole. (`cpSync` takes the old file away first.)
+ */
+export function replaceFile(from: string, to: string): void {
+  const whole = `${mkdtempSync(join(tmpdir(), 'unplugin-onnx-file-'))}/file`
+  cpSync(from, whole)
+  renameSync(whole, to)
+  rmSync(dirname(whole), { recursive: true })
 }
 
 /** The app most tests build: two small models, and the untouched file of one. */

@@ -1,9 +1,9 @@
 /** What a change of a file does to a page that is open on Vite's dev server. */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type App, createApp, modelFile, type PluginOptions } from './apps'
+import { type App, createApp, modelFile, type PluginOptions, replaceFile } from './apps'
 import { type Running, recipesIn, startDev } from './dev-servers'
 import { launch } from './harness/browser.mjs'
 
@@ -54,7 +54,7 @@ describe('a page in Chromium', () => {
         const top = ({ values }: Opened) => values.indexOf(Math.max(...values))
         expect(top(converted!)).toBe(top(source!))
 
-        cpSync(modelFile('diabetes_mlp.onnx'), model())
+        replaceFile(modelFile('diabetes_mlp.onnx'), model())
         await expect.poll(() => recipesOf(page), { timeout: 90_000 }).toHaveLength(4)
         // A model as small as this one is shipped as it is, under whichever recipe.
         expect((await openedIn(page)).slice(2).map(({ size }) => size)).toEqual([10, 10])
@@ -82,7 +82,7 @@ describe('a page in Chromium', () => {
         await page.reload()
         await expect.poll(() => recipesOf(page).catch(() => []), { timeout: 60_000 }).toHaveLength(1)
         expect(await recipesOf(page)).not.toEqual(['source 64'])
-        cpSync(modelFile('diabetes_mlp.onnx'), model())
+        replaceFile(modelFile('diabetes_mlp.onnx'), model())
         await expect.poll(() => recipesOf(page).catch(() => []), { timeout: 60_000 }).toEqual(['source 10'])
       },
     })
@@ -97,7 +97,7 @@ describe('a page in Chromium', () => {
         const overlay = page.locator('vite-error-overlay .message-body')
         await overlay.waitFor({ timeout: 60_000 })
         expect(await overlay.textContent()).toMatch(/model\.onnx.*git lfs/is)
-        cpSync(modelFile('diabetes_mlp.onnx'), model())
+        replaceFile(modelFile('diabetes_mlp.onnx'), model())
         await expect.poll(() => recipesOf(page).catch(() => []), { timeout: 60_000 }).toContain('source 10')
         await expect.poll(() => overlay.count()).toBe(0)
       },

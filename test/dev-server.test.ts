@@ -1,9 +1,9 @@
-import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ViteDevServer } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type App, createBasicApp, modelFile, viteConfig, viteVersions } from './apps'
+import { type App, createBasicApp, modelFile, replaceFile, viteConfig, viteVersions } from './apps'
 
 interface Answer {
   readonly status: number
@@ -111,7 +111,7 @@ describe.each(Object.entries(viteVersions))('the dev server of %s', (_, vite) =>
     expect((await get('/src/diabetes_mlp.onnx?import')).status).toBe(200)
 
     const reloadsBefore = reloads
-    cpSync(modelFile('digits_mlp.onnx'), model)
+    replaceFile(modelFile('digits_mlp.onnx'), model)
     await expect.poll(() => reloads).toBeGreaterThan(reloadsBefore)
     await expect.poll(async () => (await get('/src/digits_mlp.onnx?import')).status).toBe(200)
   })

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { join } from 'node:path'
 import { InferenceSession } from 'onnxruntime-web'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type App, createApp, modelFile, type PluginOptions, viteVersions } from './apps'
+import { type App, createApp, modelFile, type PluginOptions, replaceFile, viteVersions } from './apps'
 import { type Running, recipesIn, startDev, urlsIn } from './dev-servers'
 
 let app: App
@@ -71,7 +71,7 @@ describe.each(Object.entries(viteVersions))('%s', (_, vite) => {
     expect((await running.get('/index.html')).status).toBe(200)
 
     const before = running.reloads()
-    cpSync(modelFile('digits_mlp.npz'), calibration)
+    replaceFile(modelFile('digits_mlp.npz'), calibration)
     await expect.poll(() => running!.reloads(), { timeout: 60_000 }).toBeGreaterThan(before)
     await expect.poll(isConverted, { timeout: 90_000 }).toBe(true)
   })

@@ -2,7 +2,7 @@
 import { cpSync, existsSync, mkdirSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { type App, createApp, modelFile } from './apps'
+import { type App, createApp, modelFile, replaceFile } from './apps'
 import { launch } from './harness/browser.mjs'
 import { serve } from './harness/server.mjs'
 import { type Bundler, type Mode, modes, reasonAgainst, type Target, targets } from './matrix/cases'
@@ -101,7 +101,7 @@ const runs: Record<Mode, Run> = {
         await watching.built()
         // Bundlers look at times, some by whole seconds.
         await new Promise((resolve) => setTimeout(resolve, 1200))
-        cpSync(modelFile(otherModel), file)
+        replaceFile(modelFile(otherModel), file)
         await watching.built()
         if (kind === 'page') {
           addPages(app)

@@ -1,12 +1,12 @@
 /** webpack's and Rspack's own caches on disk, beside ours: whichever is warm, the same files come out. */
-import { cpSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { rspack } from '@rspack/core'
 import onnxRspack from 'unplugin-onnx/rspack'
 import onnxWebpack from 'unplugin-onnx/webpack'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import webpack from 'webpack'
-import { type App, createApp, modelFile, pluginOptions } from './apps'
+import { type App, createApp, modelFile, pluginOptions, replaceFile } from './apps'
 import { eventQueue } from './matrix/events'
 import { type Pack, packConfig, runPack } from './matrix/webpack'
 
@@ -72,7 +72,7 @@ describe.each(Object.entries(cases))('%s with a persistent cache', (_, { pack, p
     try {
       await events.next()
       expect(app.files()).toEqual(cold)
-      cpSync(modelFile('diabetes_mlp.onnx'), join(app.dir, 'src/model.onnx'))
+      replaceFile(modelFile('diabetes_mlp.onnx'), join(app.dir, 'src/model.onnx'))
       await events.next()
       expect(app.files().filter((file) => file.endsWith('.onnxv') && !cold.includes(file))).toHaveLength(1)
     } finally {

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { watch } from 'rollup'
 import onnxRollup from 'unplugin-onnx/rollup'
@@ -10,6 +10,7 @@ import {
   createBasicApp,
   modelFile,
   type PluginOptions,
+  replaceFile,
   viteConfig,
   viteVersions,
   webpackConfig,
@@ -70,13 +71,13 @@ it('webpack keeps the variants over a rebuild, and converts a changed model agai
     await builds.until('')
     expect(app.files()).toEqual(first)
 
-    cpSync(modelFile('diabetes_mlp.onnx'), model())
+    replaceFile(modelFile('diabetes_mlp.onnx'), model())
     await builds.until('', () => shapes(app.read('main.js')) !== before)
 
     writeFileSync(model(), '<!doctype html><title>Not found</title>')
     await builds.until(/HTML/)
 
-    cpSync(modelFile('digits_mlp.onnx'), model())
+    replaceFile(modelFile('digits_mlp.onnx'), model())
     await builds.until('', () => shapes(app.read('main.js')) === before)
     expect(app.files()).toEqual(first)
   } finally {
@@ -124,13 +125,13 @@ it('rollup converts a changed model again, and goes on after a broken one', asyn
     await builds.until('')
     const before = shapes(app.read('main.js'))
 
-    cpSync(modelFile('diabetes_mlp.onnx'), model())
+    replaceFile(modelFile('diabetes_mlp.onnx'), model())
     await builds.until('', () => shapes(app.read('main.js')) !== before)
 
     writeFileSync(model(), '<!doctype html><title>Not found</title>')
     await builds.until(/HTML/)
 
-    cpSync(modelFile('digits_mlp.onnx'), model())
+    replaceFile(modelFile('digits_mlp.onnx'), model())
     await builds.until('', () => shapes(app.read('main.js')) === before)
   } finally {
     await watcher.close()
@@ -216,7 +217,7 @@ describe.each(Object.entries(watchers))('%s converts again', (_, start) => {
       await expect.poll(entries, { timeout: 60_000 }).toBe(1)
       const path = join(watched.dir, file)
       const bytes = readFileSync(path)
-      if (file.endsWith('.npz')) cpSync(modelFile('digits_mobile.npz'), path)
+      if (file.endsWith('.npz')) replaceFile(modelFile('digits_mobile.npz'), path)
       else {
         bytes[40]! ^= 1
         writeFileSync(path, bytes)
