@@ -200,11 +200,14 @@ function one(source: usize, target: usize, factor: f64): void {
 }
 
 /**
- * For the quick way in float32: the ends where values saturate, 1.5 * 2^23, how far from an integer a value may be so
- * that its error of at most 2^-16 can't make it another one, and masks.
+ * For the quick way in float32: where values saturate; and what brings them, and the half that rounds them, to 256 to 512,
+ * where a float32 has 15 bits behind the point and its bits are a fixed-point number. What is computed is less than one of
+ * these last bits off, so that it rounds as the exact value does unless it comes to lie next to an integer: one bit more is
+ * added, and what lies 0 or 1 bits above an integer is done again.
  */
-const QUICK = memory.data<f32>([128, -128, 12582912, 0.499969482421875])
-const QUICK_BITS = memory.data<i32>([0x7fffffff, 0x4b400000, 0x81818181])
+const QUICK = memory.data<f32>([127.25, -127.25, 384.500030517578125])
+/** The bits behind the point, what the others of 384 are, and how many bits above an integer are enough. */
+const QUICK_BITS = memory.data<i32>([0x7fff, 0x87808780, 2])
 
 /** Factors that float32 holds with all its bits. */
 const LEAST_FACTOR: f64 = 7.52316384526264e-37
@@ -212,46 +215,75 @@ const MOST_FACTOR: f64 = 8.507059173023462e+37
 
 // @ts-expect-error: decorator
 @inline
-function scaled(source: usize, factor: v128, most: v128, least: v128): v128 {
-  return f32x4.pmax(least, f32x4.pmin(most, f32x4.mul(v128.load(source), factor)))
+function scaled(source: usize, factor: v128): v128 {
+  return f32x4.mul(v128.load(source), factor)
 }
 
 // @ts-expect-error: decorator
 @inline
-function distance(value: v128, moved: v128, magic: v128, mask: v128): v128 {
-  return v128.and(f32x4.sub(value, f32x4.sub(moved, magic)), mask)
+function clamped(value: v128): v128 {
+  // The first argument of pmin comes out where nothing compares: NaN becomes 127.
+  return f32x4.pmax(v128.load_splat<f32>(QUICK, 4), f32x4.pmin(v128.load_splat<f32>(QUICK), value))
+}
+
+/** Values as fixed-point numbers, half a step up. */
+// @ts-expect-error: decorator
+@inline
+function fixed(value: v128): v128 {
+  return f32x4.add(value, v128.load_splat<f32>(QUICK, 8))
+}
+
+/** Eight of them to integers. */
+// @ts-expect-error: decorator
+@inline
+function whole(a: v128, b: v128): v128 {
+  return i16x8.sub(
+    i16x8.narrow_i32x4_u(i32x4.shr_s(a, 15), i32x4.shr_s(b, 15)),
+    v128.load_splat<i32>(QUICK_BITS, 4),
+  )
+}
+
+/** What is behind the point of one of two fixed-point numbers in each lane: of that one which has less. */
+// @ts-expect-error: decorator
+@inline
+function lesser(a: v128, b: v128): v128 {
+  const mask = v128.load_splat<i32>(QUICK_BITS)
+  return i32x4.min_u(v128.and(a, mask), v128.and(b, mask))
+}
+
+/** Whether one of these is so little that the value may belong to the integer below. */
+// @ts-expect-error: decorator
+@inline
+function isNear(least: v128): bool {
+  return v128.any_true(i32x4.lt_u(least, v128.load_splat<i32>(QUICK_BITS, 8)))
 }
 
 /**
- * Sixteen values in float32, which is exact enough unless one of them lies next to the middle between two integers.
- * @returns whether that was so, and nothing was written
+ * Four vectors of scaled values to sixteen integers.
+ * @returns the least that is behind the point, for isNear
  */
 // @ts-expect-error: decorator
 @inline
-function quick(source: usize, target: usize, first: v128, second: v128, third: v128, fourth: v128): bool {
-  const most = v128.load_splat<f32>(QUICK)
-  const least = v128.load_splat<f32>(QUICK, 4)
-  const magic = v128.load_splat<f32>(QUICK, 8)
-  const limit = v128.load_splat<f32>(QUICK, 12)
-  const mask = v128.load_splat<i32>(QUICK_BITS)
-  const a = scaled(source, first, most, least)
-  const b = scaled(source + 16, second, most, least)
-  const c = scaled(source + 32, third, most, least)
-  const d = scaled(source + 48, fourth, most, least)
-  const w = f32x4.add(a, magic)
-  const x = f32x4.add(b, magic)
-  const y = f32x4.add(c, magic)
-  const z = f32x4.add(d, magic)
-  const farthest = f32x4.pmax(
-    f32x4.pmax(distance(a, w, magic, mask), distance(b, x, magic, mask)),
-    f32x4.pmax(distance(c, y, magic, mask), distance(d, z, magic, mask)),
+function storeSixteen(target: usize, a: v128, b: v128, c: v128, d: v128): v128 {
+  const w = fixed(a)
+  const x = fixed(b)
+  const y = fixed(c)
+  const z = fixed(d)
+  v128.store(target, i8x16.narrow_i16x8_s(whole(w, x), whole(y, z)))
+  return i32x4.min_u(lesser(w, x), lesser(y, z))
+}
+
+/** Sixteen values, any of which may saturate. */
+// @ts-expect-error: decorator
+@inline
+function quick(source: usize, target: usize, first: v128, second: v128, third: v128, fourth: v128): v128 {
+  return storeSixteen(
+    target,
+    clamped(scaled(source, first)),
+    clamped(scaled(source + 16, second)),
+    clamped(scaled(source + 32, third)),
+    clamped(scaled(source + 48, fourth)),
   )
-  if (v128.any_true(f32x4.gt(farthest, limit))) return true
-  const base = v128.load_splat<i32>(QUICK_BITS, 4)
-  const low = i16x8.narrow_i32x4_s(i32x4.sub(w, base), i32x4.sub(x, base))
-  const high = i16x8.narrow_i32x4_s(i32x4.sub(y, base), i32x4.sub(z, base))
-  v128.store(target, i8x16.max_s(i8x16.narrow_i16x8_s(low, high), v128.load_splat<i32>(QUICK_BITS, 8)))
-  return false
 }
 
 /** Sixteen values with one factor, exactly. */
@@ -264,8 +296,24 @@ function exactly(source: usize, target: usize, scalar: f64): void {
     four(source + (index << 2), target + index, factor, most, least, round)
 }
 
-/** Groups of `inner` neighbours with one factor (float64) each. */
-export function int8Groups(source: usize, target: usize, factors: usize, groups: i32, inner: i32): void {
+/** Sixteen values with a factor each, exactly. */
+function sixteen(source: usize, target: usize, factors: usize): void {
+  for (let index: usize = 0; index < 16; index++)
+    one(source + (index << 2), target + index, load<f64>(factors + (index << 3)))
+}
+
+/**
+ * Groups of `inner` neighbours with one factor (float64) each.
+ * @param within 1 where factors are the values' own, so that all are finite and none saturates; else 0
+ */
+export function int8Groups(
+  source: usize,
+  target: usize,
+  factors: usize,
+  groups: i32,
+  inner: i32,
+  within: i32,
+): void {
   const most = v128.load_splat<f64>(CONSTANTS)
   const least = v128.load_splat<f64>(CONSTANTS, 8)
   const round = v128.load_splat<f64>(CONSTANTS, 16)
@@ -276,8 +324,14 @@ export function int8Groups(source: usize, target: usize, factors: usize, groups:
     const next = target + inner
     const single = f32x4.splat(<f32>scalar)
     const fits = scalar >= LEAST_FACTOR && scalar <= MOST_FACTOR
+    if (fits && within) {
+      for (; source + 64 <= end; source += 64) {
+        if (isNear(fitSixteen(source, target, single, single, single, single))) exactly(source, target, scalar)
+        target += 16
+      }
+    }
     for (; source + 64 <= end; source += 64) {
-      if (!fits || quick(source, target, single, single, single, single)) exactly(source, target, scalar)
+      if (!fits || isNear(quick(source, target, single, single, single, single))) exactly(source, target, scalar)
       target += 16
     }
     for (; source + 16 <= end; source += 16) {
@@ -317,16 +371,15 @@ export function int8ShortGroups(
   let index: usize = 0
   for (; index + 16 <= count; index += 16) {
     const at = singles + (index << 2)
-    if (
-      quick(
-        source + (index << 2),
-        target + index,
-        v128.load(at),
-        v128.load(at, 16),
-        v128.load(at, 32),
-        v128.load(at, 48),
-      )
-    ) {
+    const least = quick(
+      source + (index << 2),
+      target + index,
+      v128.load(at),
+      v128.load(at, 16),
+      v128.load(at, 32),
+      v128.load(at, 48),
+    )
+    if (isNear(least)) {
       for (let each = index; each < index + 16; each++)
         one(source + (each << 2), target + each, load<f64>(factors + ((each / <usize>inner) << 3)))
     }
@@ -381,6 +434,12 @@ function fitOne(source: usize, target: usize, scale: usize, inner: i32): i32 {
   return max
 }
 
+/** The same of groups that follow each other. */
+function fitEach(source: usize, target: usize, scales: usize, groups: usize, inner: usize): void {
+  for (let group: usize = 0; group < groups; group++)
+    fitOne(source + 4 * inner * group, target + inner * group, scales + 4 * group, <i32>inner)
+}
+
 /**
  * Groups of `inner` neighbours, each with the scale that it needs, max / 127, or 1 where that is subnormal: what
  * absMaxGroups and int8Groups make of them with such scales.
@@ -417,7 +476,7 @@ function longFitted(
     const scale: f32 = exact < load<f32>(SCALING, 4) ? 1 : exact
     store<f32>(scales, scale)
     store<f64>(factor, 1 / <f64>scale)
-    int8Groups(source, target, factor, 1, inner)
+    int8Groups(source, target, factor, 1, inner, 1)
     source += (<usize>inner) << 2
     target += inner
     scales += 4
@@ -425,44 +484,27 @@ function longFitted(
   return largest
 }
 
-/**
- * Four vectors to integers.
- * @returns how far the values are from them at most, in each lane
- */
+/** Sixteen values none of which saturates. */
 // @ts-expect-error: decorator
 @inline
-function fitSixteen(source: usize, to: usize, e: v128, f: v128, g: v128, h: v128): v128 {
-  const magic = v128.load_splat<f32>(QUICK, 8)
-  const mask = v128.load_splat<i32>(QUICK_BITS)
-  const base = v128.load_splat<i32>(QUICK_BITS, 4)
-  const a = f32x4.mul(v128.load(source), e)
-  const b = f32x4.mul(v128.load(source, 16), f)
-  const c = f32x4.mul(v128.load(source, 32), g)
-  const d = f32x4.mul(v128.load(source, 48), h)
-  const w = f32x4.add(a, magic)
-  const x = f32x4.add(b, magic)
-  const y = f32x4.add(c, magic)
-  const z = f32x4.add(d, magic)
-  const low = i16x8.narrow_i32x4_s(i32x4.sub(w, base), i32x4.sub(x, base))
-  const high = i16x8.narrow_i32x4_s(i32x4.sub(y, base), i32x4.sub(z, base))
-  v128.store(to, i8x16.narrow_i16x8_s(low, high))
-  return f32x4.pmax(
-    f32x4.pmax(distance(a, w, magic, mask), distance(b, x, magic, mask)),
-    f32x4.pmax(distance(c, y, magic, mask), distance(d, z, magic, mask)),
+function fitSixteen(source: usize, target: usize, first: v128, second: v128, third: v128, fourth: v128): v128 {
+  return storeSixteen(
+    target,
+    scaled(source, first),
+    scaled(source + 16, second),
+    scaled(source + 32, third),
+    scaled(source + 48, fourth),
   )
 }
 
-/** The same of one vector. */
+/** The same of four. */
 // @ts-expect-error: decorator
 @inline
-function fitFour(source: usize, to: usize, factor: v128): v128 {
-  const magic = v128.load_splat<f32>(QUICK, 8)
-  const base = v128.load_splat<i32>(QUICK_BITS, 4)
-  const value = f32x4.mul(v128.load(source), factor)
-  const moved = f32x4.add(value, magic)
-  const low = i16x8.narrow_i32x4_s(i32x4.sub(moved, base), base)
-  v128.store32_lane(to, i8x16.narrow_i16x8_s(low, low), 0)
-  return distance(value, moved, magic, v128.load_splat<i32>(QUICK_BITS))
+function fitFour(source: usize, target: usize, factor: v128): v128 {
+  const value = fixed(scaled(source, factor))
+  const words = whole(value, value)
+  v128.store32_lane(target, i8x16.narrow_i16x8_s(words, words), 0)
+  return v128.and(value, v128.load_splat<i32>(QUICK_BITS))
 }
 
 /** Four groups of 9, as the kernels of most depthwise layers are, with their factors. */
@@ -476,10 +518,18 @@ function fitNines(source: usize, to: usize, factor: v128): v128 {
   const c = i8x16.shuffle(factor, factor, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11)
   const cd = i8x16.shuffle(factor, factor, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11, 12, 13, 14, 15)
   const d = i8x16.shuffle(factor, factor, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15)
-  return f32x4.pmax(
-    f32x4.pmax(fitSixteen(source, to, a, a, ab, b), fitSixteen(source + 64, to + 16, bc, c, cd, d)),
+  return i32x4.min_u(
+    i32x4.min_u(fitSixteen(source, to, a, a, ab, b), fitSixteen(source + 64, to + 16, bc, c, cd, d)),
     fitFour(source + 128, to + 32, d),
   )
+}
+
+/** Scales of four groups by the bits of their largest magnitudes. */
+// @ts-expect-error: decorator
+@inline
+function scalesOf(max: v128): v128 {
+  const exact = f32x4.div(max, v128.load_splat<f32>(SCALING))
+  return v128.bitselect(v128.load_splat<f32>(SCALING, 8), exact, f32x4.lt(exact, v128.load_splat<f32>(SCALING, 4)))
 }
 
 /** Four groups at once: they end where a vector does. */
@@ -494,55 +544,60 @@ function shortFitted(
   // Which of four factors each lane of their vectors takes.
   for (let index = 0; index < 4 * inner; index++)
     store<i32>(lanes + ((<usize>index) << 2), 0x03020100 + (index / inner) * 0x04040404)
-  const divisor = v128.load_splat<f32>(SCALING)
-  const smallest = v128.load_splat<f32>(SCALING, 4)
   const ones = v128.load_splat<f32>(SCALING, 8)
-  const limit = v128.load_splat<f32>(QUICK, 12)
   const bytes = (<usize>inner) << 2
   const end = bytes << 2
   let largest = i32x4.splat(0)
   let group = 0
+  if (inner == 9) {
+    // Two times four, whose work doesn't wait for each other's.
+    for (; group + 8 <= groups; group += 8) {
+      const max = maximaOfNines(source)
+      const next = maximaOfNines(source + 144)
+      largest = i32x4.max_s(largest, i32x4.max_s(max, next))
+      const scale = scalesOf(max)
+      const following = scalesOf(next)
+      v128.store(scales, scale)
+      v128.store(scales, following, 16)
+      const least = i32x4.min_u(
+        fitNines(source, target, f32x4.div(ones, scale)),
+        fitNines(source + 144, target + 36, f32x4.div(ones, following)),
+      )
+      if (isNear(least)) fitEach(source, target, scales, 8, inner)
+      source += 288
+      target += 72
+      scales += 32
+    }
+  }
   for (; group + 4 <= groups; group += 4) {
-    const max =
-      inner == 9
-        ? maximaOfNines(source)
-        : inner >= 4
-          ? maximaOfFour(source, bytes)
-          : maximaOfFew(source, inner)
+    const max = inner >= 4 ? maximaOfFour(source, bytes) : maximaOfFew(source, inner)
     largest = i32x4.max_s(largest, max)
-    const exact = f32x4.div(max, divisor)
-    const scale = v128.bitselect(ones, exact, f32x4.lt(exact, smallest))
+    const scale = scalesOf(max)
     v128.store(scales, scale)
     const factor = f32x4.div(ones, scale)
-    let farthest = f32x4.splat(0)
-    if (inner == 9) farthest = fitNines(source, target, factor)
-    else {
-      let at: usize = 0
-      let to = target
-      for (; at + 64 <= end; at += 64) {
-        const by = lanes + at
-        farthest = f32x4.pmax(
-          farthest,
-          fitSixteen(
-            source + at,
-            to,
-            spread(factor, by),
-            spread(factor, by + 16),
-            spread(factor, by + 32),
-            spread(factor, by + 48),
-          ),
-        )
-        to += 16
-      }
-      for (; at < end; at += 16) {
-        farthest = f32x4.pmax(farthest, fitFour(source + at, to, spread(factor, lanes + at)))
-        to += 4
-      }
+    let least = i32x4.splat(-1)
+    let at: usize = 0
+    let to = target
+    for (; at + 64 <= end; at += 64) {
+      const by = lanes + at
+      least = i32x4.min_u(
+        least,
+        fitSixteen(
+          source + at,
+          to,
+          spread(factor, by),
+          spread(factor, by + 16),
+          spread(factor, by + 32),
+          spread(factor, by + 48),
+        ),
+      )
+      to += 16
     }
-    if (v128.any_true(f32x4.gt(farthest, limit))) {
-      for (let index = 0; index < 4; index++)
-        fitOne(source + bytes * index, target + inner * index, scales + 4 * index, inner)
+    for (; at < end; at += 16) {
+      least = i32x4.min_u(least, fitFour(source + at, to, spread(factor, lanes + at)))
+      to += 4
     }
+    if (isNear(least)) fitEach(source, target, scales, 4, inner)
     source += end
     target += bytes
     scales += 16
@@ -562,6 +617,7 @@ function shortFitted(
  * Rows of columns with a factor for each column.
  * @param factors float64
  * @param singles the same in float32; 0 where float32 doesn't hold them, so that all are done exactly
+ * @param within as of int8Groups
  */
 export function int8Columns(
   source: usize,
@@ -570,18 +626,26 @@ export function int8Columns(
   singles: usize,
   rows: i32,
   columns: i32,
+  within: i32,
 ): void {
   for (let row = 0; row < rows; row++) {
     let column: usize = 0
+    if (singles && within) {
+      for (; column + 16 <= <usize>columns; column += 16) {
+        const at = singles + (column << 2)
+        if (isNear(fitSixteen(source, target, v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48))))
+          sixteen(source, target, factors + (column << 3))
+        source += 64
+        target += 16
+      }
+    }
     for (; column + 16 <= <usize>columns; column += 16) {
       const at = singles + (column << 2)
       if (
         singles == 0 ||
-        quick(source, target, v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48))
-      ) {
-        for (let index: usize = 0; index < 16; index++)
-          one(source + (index << 2), target + index, load<f64>(factors + ((column + index) << 3)))
-      }
+        isNear(quick(source, target, v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48)))
+      )
+        sixteen(source, target, factors + (column << 3))
       source += 64
       target += 16
     }

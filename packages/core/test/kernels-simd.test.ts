@@ -212,6 +212,16 @@ describe('int8', () => {
     },
   )
 
+  it.each([16, 23, 64, 1000])('does so for %i columns, where values lie between two integers', (channels) => {
+    const layout = { outer: 300, channels, inner: 1 }
+    const data = Float32Array.from({ length: 300 * channels }, (_, index) => {
+      const step = Math.fround((1 + (index % channels) / 7) / 127)
+      const half = (Math.imul(index, 7919) % 127) + 0.5
+      return index < channels ? 127 * step : half * step * (1 + ((index % 5) - 2) * 2 ** -24)
+    })
+    expectFit(data, layout)
+  })
+
   it.each([0, 1, 3, 4, CHUNK - 1, CHUNK + 2])('sums %i squares in the same order', (length) => {
     expect(powerSimd(fast(), weights(length, 3))).toBe(powerReference(weights(length, 3)))
   })

@@ -29,12 +29,16 @@ export function absMaxSimd(simd: Simd, data: Float32Array, layout: ChannelLayout
   })
 }
 
-/** @param factors 1 / scale per channel */
+/**
+ * @param factors 1 / scale per channel
+ * @param within the scales are the data's own: all values are finite, and none saturates
+ */
 export function quantizeInt8Simd(
   simd: Simd,
   data: Float32Array,
   layout: ChannelLayout,
   factors: Float64Array,
+  within: boolean,
 ): Int8Array {
   const quantized = new Int8Array(data.length)
   const at = sourceOf(simd, data)
@@ -48,13 +52,21 @@ export function quantizeInt8Simd(
       if (layout.inner === 1) singles.set(factors.subarray(from, to))
     },
     columns(start, rows, columns) {
-      simd.int8Columns(at(start, rows * columns), TARGET, PARAMETERS, fit ? SINGLES : 0, rows, columns)
+      simd.int8Columns(
+        at(start, rows * columns),
+        TARGET,
+        PARAMETERS,
+        fit ? SINGLES : 0,
+        rows,
+        columns,
+        Number(within),
+      )
       quantized.set(target.subarray(0, rows * columns), start)
     },
     groups(start, groups, inner) {
       const source = at(start, groups * inner)
       if (fit && inner < LONG) simd.int8ShortGroups(source, TARGET, PARAMETERS, EXPANDED, groups, inner)
-      else simd.int8Groups(source, TARGET, PARAMETERS, groups, inner)
+      else simd.int8Groups(source, TARGET, PARAMETERS, groups, inner, Number(within))
       quantized.set(target.subarray(0, groups * inner), start)
     },
   })

@@ -61,12 +61,23 @@ export function symmetricScales(maxima: Float32Array): Float32Array {
  * @param data finite values; NaN becomes 127, what is larger than 127 scales saturates
  * @param scales one per channel, greater than 0
  */
-export function quantizeInt8(data: Float32Array, layout: ChannelLayout, scales: Float32Array): Int8Array {
+export const quantizeInt8 = (data: Float32Array, layout: ChannelLayout, scales: Float32Array): Int8Array =>
+  quantized(data, layout, scales, false)
+
+/** @param within the scales are the data's own */
+function quantized(
+  data: Float32Array,
+  layout: ChannelLayout,
+  scales: Float32Array,
+  within: boolean,
+): Int8Array {
   const factors = new Float64Array(scales.length)
   for (let channel = 0; channel < factors.length; channel++)
     factors[channel] = 1 / (scales[channel] as number)
   const fast = simd()
-  return fast ? quantizeInt8Simd(fast, data, layout, factors) : quantizeInt8Reference(data, layout, factors)
+  return fast
+    ? quantizeInt8Simd(fast, data, layout, factors, within)
+    : quantizeInt8Reference(data, layout, factors)
 }
 
 /**
@@ -86,7 +97,7 @@ export function fitInt8(
   const maxima = absMaxPerChannel(data, layout)
   if (maxima.includes(Number.NaN)) return undefined
   const scales = symmetricScales(maxima)
-  return { quantized: quantizeInt8(data, layout, scales), scales }
+  return { quantized: quantized(data, layout, scales, true), scales }
 }
 
 /** w' = q * scale, in float32, as DequantizeLinear computes it. */

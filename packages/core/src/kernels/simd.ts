@@ -6,7 +6,14 @@ import { module } from './simd-module'
 export interface Kernels {
   absMaxGroups(source: number, maxima: number, groups: number, inner: number): void
   absMaxColumns(source: number, maxima: number, rows: number, columns: number): void
-  int8Groups(source: number, target: number, factors: number, groups: number, inner: number): void
+  int8Groups(
+    source: number,
+    target: number,
+    factors: number,
+    groups: number,
+    inner: number,
+    within: number,
+  ): void
   int8ShortGroups(
     source: number,
     target: number,
@@ -22,6 +29,7 @@ export interface Kernels {
     singles: number,
     rows: number,
     columns: number,
+    within: number,
   ): void
   int8Fitted(
     source: number,
