@@ -88,6 +88,7 @@ process.once('exit', () => rmSync(conversions, { recursive: true, force: true })
 /** Silent, with conversions that are shared. */
 export const pluginOptions = (options: PluginOptions = {}): PluginOptions => ({
   logLevel: 'silent',
+  effort: 'fast',
   cache: { dir: conversions },
   ...options,
 })

@@ -19,6 +19,7 @@ afterEach(async () => {
 })
 const model = () => join(app.dir, 'src/model.onnx')
 const cold = (options: PluginOptions = {}): PluginOptions => ({
+  effort: 'fast',
   cache: { dir: join(app.dir, '.cache/onnx') },
   models: { '**/*.onnx': { recipes: ['float16'] } },
   ...options,

@@ -24,6 +24,7 @@ const entries = () => {
 }
 /** With a cache of its own: no other test has converted anything. */
 const cold = (options: PluginOptions = {}): PluginOptions => ({
+  effort: 'fast',
   cache: { dir: cache() },
   models: { '**/*.onnx': { recipes: ['float16'] } },
   ...options,

@@ -111,7 +111,7 @@ it('rollup converts a changed model again, and goes on after a broken one', asyn
   const watcher = watch({
     input: join(app.dir, 'src/main.js'),
     output: { dir: app.out, format: 'es' },
-    plugins: [onnxRollup({ cache: { dir: join(app.dir, '.cache') }, logLevel: 'silent' })],
+    plugins: [onnxRollup({ cache: { dir: join(app.dir, '.cache') }, effort: 'fast', logLevel: 'silent' })],
     watch: { buildDelay: 20 },
   })
   watcher.on('event', async (event) => {

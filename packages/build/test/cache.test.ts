@@ -46,6 +46,7 @@ function converterIn(cacheDir: string, options: Partial<ConverterOptions> = {}) 
   const converter = createConverter({
     root: packageRoot,
     cacheDir,
+    concurrency: 1,
     logger: { info() {}, warn: (message) => void warnings.push(message) },
     onProgress: (event) => void events.push(event),
     ...options,
@@ -53,6 +54,8 @@ function converterIn(cacheDir: string, options: Partial<ConverterOptions> = {}) 
   open.push(converter)
   return { converter, events, warnings, stages: () => events.map((event) => event.stage) }
 }
+/** Entries are the same to the cache however long they took. */
+const fast = { effort: 'fast' } as const
 const newCache = () => join(folder, `cache-${count++}`)
 const entriesOf = (cacheDir: string) => readdirSync(join(cacheDir, 'v2', 'entries'))
 const bytesOf = ({ dir, manifest }: Conversion) =>
@@ -74,7 +77,7 @@ describe('the cache', () => {
     for (const file of files) copyFileSync(model, file)
     const cacheDir = newCache()
     const { converter, stages } = converterIn(cacheDir)
-    const conversions = await Promise.all(files.map((file) => converter.convert(file)))
+    const conversions = await Promise.all(files.map((file) => converter.convert(file, fast)))
     expect(stages().filter((stage) => stage === 'inspect')).toHaveLength(1)
     expect(stages().filter((stage) => stage === 'convert')).toHaveLength(recipes)
     expect(entriesOf(cacheDir)).toEqual([conversions[0]?.key])
@@ -88,11 +91,11 @@ describe('the cache', () => {
   it('hashes and stats in a warm build, and starts no process that could parse or run a model', async () => {
     const cacheDir = newCache()
     const external = join(fixtures, 'digits_ext.onnx')
-    for (const file of [model, external]) await converterIn(cacheDir).converter.convert(file)
+    for (const file of [model, external]) await converterIn(cacheDir).converter.convert(file, fast)
     forks.mockClear()
     const { converter, stages } = converterIn(cacheDir)
     for (const file of [model, external])
-      expect(await converter.convert(file)).toMatchObject({ cached: true })
+      expect(await converter.convert(file, fast)).toMatchObject({ cached: true })
     expect(forks).not.toHaveBeenCalled()
     expect(stages()).toEqual(['hash', 'done', 'hash', 'done'])
   })
@@ -103,7 +106,7 @@ describe('the cache', () => {
       import { createConverter } from ${JSON.stringify(join(packageRoot, 'dist/index.js'))}
       let made = 0
       const converter = createConverter({ root: ${JSON.stringify(packageRoot)}, cacheDir: ${JSON.stringify(cacheDir)}, onProgress: ({ stage }) => { if (stage === 'convert') made++ } })
-      const { key } = await converter.convert(${JSON.stringify(model)})
+      const { key } = await converter.convert(${JSON.stringify(model)}, { effort: 'fast' })
       await converter.close()
       console.log(JSON.stringify({ made, key }))`
     const results = (await Promise.all([runScript(script), runScript(script)])) as {
@@ -116,7 +119,7 @@ describe('the cache', () => {
 
   it('makes an entry again when a byte of it has changed, and says so', async () => {
     const cacheDir = newCache()
-    const first = await converterIn(cacheDir).converter.convert(model)
+    const first = await converterIn(cacheDir).converter.convert(model, fast)
     const before = bytesOf(first)
     for (const name of [first.manifest.variants[0]!.file, 'manifest.json']) {
       const path = join(first.dir, name)
@@ -124,38 +127,38 @@ describe('the cache', () => {
       bytes[bytes.length >> 1]! ^= 1
       writeFileSync(path, bytes)
       const { converter, warnings } = converterIn(cacheDir)
-      const again = await converter.convert(model)
+      const again = await converter.convert(model, fast)
       expect(warnings).toEqual([expect.stringMatching(/damaged.*made again/)])
       expect(again.cached).toBe(false)
       expect(bytesOf(again)).toEqual(before)
     }
-    expect(await converterIn(cacheDir).converter.convert(model)).toMatchObject({ cached: true })
+    expect(await converterIn(cacheDir).converter.convert(model, fast)).toMatchObject({ cached: true })
   })
 
   it('notices damage in a process that has read the entry before', async () => {
     const { converter, warnings } = converterIn(newCache())
-    const { dir, manifest } = await converter.convert(model)
+    const { dir, manifest } = await converter.convert(model, fast)
     const path = join(dir, manifest.variants[0]!.file)
     const bytes = readFileSync(path)
     bytes[100]! ^= 1
     writeFileSync(path, bytes)
-    expect(await converter.convert(model)).toMatchObject({ cached: false })
+    expect(await converter.convert(model, fast)).toMatchObject({ cached: false })
     expect(warnings).toHaveLength(1)
   })
 
   it('makes an entry again whose files were deleted', async () => {
     const cacheDir = newCache()
     const { converter } = converterIn(cacheDir)
-    const { dir, manifest } = await converter.convert(model)
+    const { dir, manifest } = await converter.convert(model, fast)
     for (const file of [manifest.variants[0]!.file, 'manifest.json']) {
       rmSync(join(dir, file))
-      expect(await converter.convert(model)).toMatchObject({ cached: false })
+      expect(await converter.convert(model, fast)).toMatchObject({ cached: false })
     }
   })
 
   it('leaves nothing half-written behind, and clears what dead processes left', async () => {
     const cacheDir = newCache()
-    await converterIn(cacheDir).converter.convert(model)
+    await converterIn(cacheDir).converter.convert(model, fast)
     const temporary = join(cacheDir, 'v2', 'tmp')
     expect(readdirSync(temporary)).toEqual([])
     // The same machine, a process id above what Linux gives out, and a folder that another machine abandoned days ago.
@@ -165,19 +168,19 @@ describe('the cache', () => {
     mkdirSync(join(temporary, 'elsewhere-1-old'))
     const days = Date.now() / 1000 - 3 * 24 * 3600
     utimesSync(join(temporary, 'elsewhere-1-old'), days, days)
-    await converterIn(cacheDir).converter.convert(join(fixtures, 'diabetes_mlp.onnx'))
+    await converterIn(cacheDir).converter.convert(join(fixtures, 'diabetes_mlp.onnx'), fast)
     expect(readdirSync(temporary)).toEqual([`${machine}-${process.pid}-alive`])
   })
 
   it('waits no longer than the lock of a dead process is worth', async () => {
     const cacheDir = newCache()
-    const { key } = await converterIn(newCache()).converter.convert(model)
+    const { key } = await converterIn(newCache()).converter.convert(model, fast)
     const lock = join(cacheDir, 'v2', 'locks', `${key}.lock`)
     mkdirSync(lock, { recursive: true })
     const past = Date.now() / 1000 - 9
     utimesSync(lock, past, past)
     const { converter, stages } = converterIn(cacheDir)
-    expect(await converter.convert(model)).toMatchObject({ key, cached: false })
+    expect(await converter.convert(model, fast)).toMatchObject({ key, cached: false })
     expect(stages()).toContain('wait')
   })
 
@@ -186,15 +189,15 @@ describe('the cache', () => {
     writeFileSync(file, '')
     const { converter, warnings } = converterIn(join(file, 'cache'))
     const conversions = [
-      await converter.convert(model),
-      await converter.convert(join(fixtures, 'diabetes_mlp.onnx')),
+      await converter.convert(model, fast),
+      await converter.convert(join(fixtures, 'diabetes_mlp.onnx'), fast),
     ]
     expect(warnings).toEqual([expect.stringContaining("can't be written to (ENOTDIR)")])
     for (const { dir, manifest } of conversions) {
       for (const variant of manifest.variants)
         expect(statSync(join(dir, variant.file)).size).toBe(variant.bytes)
     }
-    expect(await converter.convert(model)).toMatchObject({ cached: true })
+    expect(await converter.convert(model, fast)).toMatchObject({ cached: true })
   })
 
   it('keys by content: not by name, place or calibration path, but by options and every byte', async () => {
@@ -203,7 +206,8 @@ describe('the cache', () => {
     copyFileSync(model, copy)
     const calibration = join(folder, 'c.npz')
     copyFileSync(join(fixtures, 'digits_mlp.npz'), calibration)
-    const keyOf = async (file: string, options = {}) => (await converter.convert(file, options)).key
+    const keyOf = async (file: string, options = {}) =>
+      (await converter.convert(file, { ...fast, ...options })).key
     const base = await keyOf(model)
     expect(await keyOf(copy)).toBe(base)
     const calibrated = await keyOf(model, { calibration: join(fixtures, 'digits_mlp.npz') })
@@ -226,20 +230,20 @@ describe('the cache', () => {
     const file = join(home, 'digits_ext.onnx')
     for (const name of ['digits_ext.onnx', 'digits_ext.onnx.data'])
       copyFileSync(join(fixtures, name), join(home, name))
-    const first = await converter.convert(file)
+    const first = await converter.convert(file, fast)
     expect(first.dependencies).toEqual([file, join(home, 'digits_ext.onnx.data')])
     const data = readFileSync(join(home, 'digits_ext.onnx.data'))
     data[1000]! ^= 1
     writeFileSync(join(home, 'digits_ext.onnx.data'), data)
-    const second = await converter.convert(file)
+    const second = await converter.convert(file, fast)
     expect(second).toMatchObject({ cached: false })
     expect(second.key).not.toBe(first.key)
   })
 
   it('gives the same bytes and the same manifest on every run', async () => {
     const runs = [
-      await converterIn(newCache()).converter.convert(model),
-      await converterIn(newCache(), { concurrency: 1 }).converter.convert(model),
+      await converterIn(newCache(), { concurrency: 2 }).converter.convert(model, fast),
+      await converterIn(newCache()).converter.convert(model, fast),
     ]
     expect(bytesOf(runs[0]!)).toEqual(bytesOf(runs[1]!))
     expect(runs[0]?.manifest).toEqual(runs[1]?.manifest)

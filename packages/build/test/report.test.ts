@@ -43,7 +43,7 @@ function dense(opType: string, domain: string, tensor: Tensor): Model {
 describe('a model that the engines do not run', () => {
   it('is passed on byte by byte, with a warning and the reason', async () => {
     const path = put('custom.onnx', dense('Mystery', 'com.example', weights(32, 32, Math.sin)))
-    const { manifest, dir } = await converter.convert(path, { targets: ['wasm', 'node'] })
+    const { manifest, dir } = await converter.convert(path, { targets: ['wasm', 'node'], effort: 'fast' })
     for (const { file, recipe, accuracy } of manifest.variants) {
       expect(recipe).toBe('source')
       expect(accuracy).toEqual({ sqnr: 200, cosine: 1, maxError: 0 })
@@ -69,10 +69,10 @@ describe('a model that the engines do not run', () => {
     }).outputs
     graph.addOutput(product!, float32('any', 7))
     const path = put('odd.onnx', model)
-    const unguided = await converter.convert(path, { targets: ['wasm'] })
+    const unguided = await converter.convert(path, { targets: ['wasm'], effort: 'fast' })
     expect(unguided.manifest.variants[0]?.recipe).toBe('source')
     expect(unguided.manifest.warnings[0]).toContain('fails in onnxruntime-web on synthesized inputs')
-    const guided = await converter.convert(path, { targets: ['wasm'], inputs: { z: [3, 7] } })
+    const guided = await converter.convert(path, { targets: ['wasm'], effort: 'fast', inputs: { z: [3, 7] } })
     expect(guided.manifest.verifiedOn).toMatchObject({ source: 'synthesized', samples: 4 })
     expect(guided.manifest.warnings).toEqual([])
   })
@@ -130,10 +130,12 @@ describe('a file that changes while it is converted', () => {
       changed = true
       copyFileSync(join(fixtures, 'diabetes_mlp.onnx'), path)
     }
-    const converted = await converter.convert(path, { targets: ['wasm'] })
+    const converted = await converter.convert(path, { targets: ['wasm'], effort: 'fast' })
     onProgress = undefined
     expect(converted.manifest.inputs[0]?.dims).toEqual(['batch', 10])
-    expect(await converter.convert(join(fixtures, 'digits_mlp.onnx'), { targets: ['wasm'] })).toMatchObject({
+    expect(
+      await converter.convert(join(fixtures, 'digits_mlp.onnx'), { targets: ['wasm'], effort: 'fast' }),
+    ).toMatchObject({
       cached: false,
     })
   })
@@ -145,7 +147,11 @@ describe('a file that changes while it is converted', () => {
     next()
     onProgress = ({ stage }) => stage === 'run source' && next()
     // Numbers of its own, so that no other test has these conversions in the cache.
-    const conversion = converter.convert(path, { targets: ['wasm'], accuracy: { sqnr: 24.5 } })
+    const conversion = converter.convert(path, {
+      targets: ['wasm'],
+      effort: 'fast',
+      accuracy: { sqnr: 24.5 },
+    })
     await expect(conversion).rejects.toMatchObject({ code: 'ONNX_MODEL_CHANGING', model: 'restless.onnx' })
     onProgress = undefined
   })

@@ -40,7 +40,7 @@ describe('worker processes', () => {
     const converter = converterWith({ concurrency: 1 })
     await Promise.all(
       ['digits_cnn', 'digits_mlp', 'digits_mobile'].map((name) =>
-        converter.convert(join(fixtures, `${name}.onnx`)),
+        converter.convert(join(fixtures, `${name}.onnx`), { effort: 'fast' }),
       ),
     )
     expect(workers()).toHaveLength(1)
@@ -104,7 +104,7 @@ describe('worker processes', () => {
 
   it('are killed when they take too long, and the model is named', async () => {
     const converter = converterWith({ limits: { conversionSeconds: 0.001 } })
-    await expect(converter.convert(model)).rejects.toMatchObject({
+    await expect(converter.convert(model, { effort: 'fast' })).rejects.toMatchObject({
       code: 'ONNX_WORKER_FAILED',
       model: 'digits_cnn.onnx',
       message: expect.stringContaining('longer than 0.001 s'),
@@ -144,7 +144,7 @@ describe('worker processes', () => {
         `import { createConverter } from ${JSON.stringify(join(packageRoot, 'dist/index.js'))}
         const converter = createConverter({ root: ${JSON.stringify(packageRoot)}, cacheDir: ${JSON.stringify(join(folder, 'orphans'))},
           onProgress: ({ stage }) => { if (stage === 'run source') console.log('running') } })
-        await converter.convert(${JSON.stringify(file)}, { targets: ['wasm'] })`,
+        await converter.convert(${JSON.stringify(file)}, { targets: ['wasm'], effort: 'fast' })`,
       ],
       { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_PATH: '' } },
     )
@@ -165,24 +165,26 @@ describe('worker processes', () => {
       started = resolve
     })
     const converter = converterWith({ onProgress: ({ stage }) => stage === 'convert' && started() })
-    const conversion = expect(converter.convert(model)).rejects.toMatchObject({
+    const conversion = expect(converter.convert(model, { effort: 'fast' })).rejects.toMatchObject({
       code: 'ONNX_CONVERTER_CLOSED',
     })
     await atWork
     await converter.close()
     await conversion
     await vi.waitFor(() => expect(alive()).toHaveLength(0))
-    await expect(converter.convert(join(fixtures, 'digits_mlp.onnx'))).rejects.toMatchObject({
+    await expect(
+      converter.convert(join(fixtures, 'digits_mlp.onnx'), { effort: 'fast' }),
+    ).rejects.toMatchObject({
       code: 'ONNX_CONVERTER_CLOSED',
     })
   })
 
   it('end by themselves after a while, and start again for the next model', async () => {
     const converter = converterWith({})
-    await converter.convert(model)
+    await converter.convert(model, { effort: 'fast' })
     expect(alive().length).toBeGreaterThan(0)
     await vi.waitFor(() => expect(alive()).toHaveLength(0), 60_000)
-    await converter.convert(join(fixtures, 'digits_mlp.onnx'))
+    await converter.convert(join(fixtures, 'digits_mlp.onnx'), { effort: 'fast' })
   })
 
   it('let a build that forgets close() end', async () => {
@@ -190,7 +192,7 @@ describe('worker processes', () => {
     await runScript(`
       import { createConverter } from ${JSON.stringify(join(packageRoot, 'dist/index.js'))}
       const converter = createConverter({ root: ${JSON.stringify(packageRoot)}, cacheDir: ${JSON.stringify(join(folder, 'forgotten'))} })
-      await converter.convert(${JSON.stringify(model)})
+      await converter.convert(${JSON.stringify(model)}, { effort: 'fast' })
       console.log('{}')`)
   })
 
