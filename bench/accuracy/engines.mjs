@@ -9,19 +9,20 @@ web.env.logLevel = 'error'
 
 /**
  * Feeds are { name: { type, data, dims } }; outputs come as float32.
- * @param file where the model lies, for data beside it; `session` are session options that it wants
+ * @param file where the model lies, for data beside it; `shards` are such data, `session` session options that it wants
  */
-export async function openModel(bytes, engine, { file, session: wanted } = {}) {
+export async function openModel(bytes, engine, { file, shards = [], session: wanted } = {}) {
   const ort = engine === 'wasm' ? web : (node.default ?? node)
+  const external =
+    file !== undefined && existsSync(`${file}.data`)
+      ? [{ path: `${basename(file)}.data`, data: readFileSync(`${file}.data`) }]
+      : shards
   const session = await ort.InferenceSession.create(bytes, {
     logSeverityLevel: 4,
     executionProviders: [engine === 'wasm' ? 'wasm' : 'cpu'],
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
-    ...(file !== undefined &&
-      existsSync(`${file}.data`) && {
-        externalData: [{ path: `${basename(file)}.data`, data: readFileSync(`${file}.data`) }],
-      }),
+    ...(external.length > 0 && { externalData: external }),
     ...wanted,
   })
   return {

@@ -58,7 +58,9 @@ export async function scorePresets(tasks, { engines, wanted = presets, prefer = 
             const options = { targets: [engine], calibration, accuracy, prefer }
             const { manifest, dir } = await converter.convert(file, options)
             const [variant] = manifest.variants
-            variants.push({ ...variant, data: readFileSync(join(dir, variant.file)) })
+            const read = (name) => readFileSync(join(dir, name))
+            const shards = variant.shards?.map((shard) => ({ path: shard.path, data: read(shard.file) }))
+            variants.push({ ...variant, data: read(variant.file), shards })
             const { candidates } = JSON.parse(readFileSync(join(dir, 'report.json'), 'utf8'))
             ratios.push(candidates.find(({ chosen }) => chosen)?.latency?.ratio)
           }
@@ -67,7 +69,7 @@ export async function scorePresets(tasks, { engines, wanted = presets, prefer = 
           row.brotli = sum(variants.map(({ brotliBytes }) => brotliBytes))
           row.ratio = Math.max(...ratios)
           const sessions = await open(
-            variants.map(({ data, session }) => [data, undefined, session]),
+            variants.map(({ data, session, shards }) => [data, undefined, session, shards]),
             engine,
           )
           row.score = await score(sessions)
@@ -93,5 +95,7 @@ export async function scorePresets(tasks, { engines, wanted = presets, prefer = 
 }
 
 const open = (models, engine) =>
-  Promise.all(models.map(([bytes, file, session]) => openModel(bytes, engine, { file, session })))
+  Promise.all(
+    models.map(([bytes, file, session, shards]) => openModel(bytes, engine, { file, session, shards })),
+  )
 const close = (sessions) => Promise.all(sessions.map((session) => session.close()))

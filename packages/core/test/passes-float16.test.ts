@@ -46,6 +46,44 @@ describe('float16 storage', () => {
     }
   })
 
+  it('halves the scales of a large table and of a wide matrix, and no others', async () => {
+    const ids = tensorType('int64', 2, 4)
+    const model = build(13, { ids }, (graph, input) => {
+      const constant = (name: string, dims: number[], seed: number) =>
+        graph.addInitializer(name, floats(dims, weights(dims[0]! * dims[1]!, seed)))
+      const rows = add(graph, 'Gather', [constant('table', [600, 16], 1), input('ids')], 'rows')
+      const wide = add(graph, 'MatMul', [rows, constant('wide', [16, 512], 2)], 'product')
+      const narrow = add(graph, 'MatMul', [wide, constant('narrow', [512, 64], 3)], 'y')
+      graph.addOutput(narrow, tensorType('float32', 2, 4, 64))
+    })
+    const source = encodeModel(model)
+    await run(model, 'quantize-weights')
+    const exact = encodeModel(model)
+    expect(await run(model, 'float16')).toMatchObject({ changed: 2, skipped: [] })
+    const typeOf = (name: string) => model.graph.find(`${name}_scale`)?.initializer?.dataType
+    expect(['table', 'wide', 'narrow'].map(typeOf)).toEqual(['float16', 'float16', 'float32'])
+    const variant = encodeModel(model)
+    expect(exact.length - variant.length).toBeGreaterThan((600 + 512) * 2 - 300)
+    const feeds = [
+      {
+        ids: { type: 'int64', dims: [2, 4], data: BigInt64Array.from([0, 1, 599, 4, 7, 7, 250, 33], BigInt) },
+      },
+    ] as const
+    for (const name of ['wasm', 'node'] as const)
+      for (const optimize of ['all', 'disabled'] as const) {
+        const engine = { name, optimize }
+        const [expected] = await runModel(source, feeds)
+        const [before] = await runModel(exact, feeds, engine)
+        const [after] = await runModel(variant, feeds, engine)
+        // onnxruntime-node fuses, and rounds activations to 8 bits as well.
+        if (name === 'wasm' || optimize === 'disabled')
+          expect(sqnr(before!.y!.data, after!.y!.data)).toBeGreaterThan(65)
+        expect(sqnr(expected!.y!.data, after!.y!.data)).toBeGreaterThan(
+          sqnr(expected!.y!.data, before!.y!.data) - 0.1,
+        )
+      }
+  })
+
   it('writes the values rounded to nearest', async () => {
     const model = shared()
     const original = model.graph.find('weight')!.initializer!.float32().slice()

@@ -59,7 +59,12 @@ export function gridOfDequantized(
   return widest(floats(scale) ?? [], zeroPointsOf(constant(node, 2)), range, reach)
 }
 
-const constant = (node: Node, index: number): Tensor | undefined => node.inputs[index]?.initializer
+/** A constant that a node reads, also one that was stored as float16. */
+function constant(node: Node, index: number): Tensor | undefined {
+  const value = node.inputs[index]
+  const cast = value?.producer?.opType === 'Cast' ? value.producer : undefined
+  return value?.initializer ?? cast?.inputs[0]?.initializer
+}
 
 /**
  * Of several channels the one with the widest range, which no other sticks out of. The scale of a channel of zeros

@@ -18,7 +18,7 @@ import { inferTypes } from './types/infer'
  * everything computes as before. Engines fold the Cast when they load the model (onnxruntime's ConstantFolding), so that
  * it costs nothing afterwards. A tensor stays as it is where a finite value would overflow, where all its values are so
  * small that float16 would lose their bits, where it is an output or the default of an input, and where the bytes of the
- * Cast would eat up what is saved. Scales of DequantizeLinear stay exact.
+ * Cast would eat up what is saved. Scales of DequantizeLinear stay exact, but the many of large tables and matrices.
  *
  * `compute`: the whole graph computes in float16, with the graphs inside of If, Loop and Scan; the model's inputs and
  * outputs keep their types. Float32 stay operators without a float16 form or of wide range (float16/operators.ts), and
@@ -28,7 +28,7 @@ import { inferTypes } from './types/infer'
  */
 export const float16 = definePass({
   name: 'float16',
-  version: 3,
+  version: 4,
   summary: 'Stores weights as float16, or computes in float16.',
   source:
     'IEEE 754 binary16; onnxruntime/core/optimizer/constant_folding.cc; onnxconverter-common/float16.py for operators that stay',

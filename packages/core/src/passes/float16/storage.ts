@@ -1,5 +1,5 @@
 import { Tensor } from '../../graph/tensor'
-import type { Value } from '../../graph/value'
+import type { Use, Value } from '../../graph/value'
 import { float16Fit, toFloat16 } from '../../kernels/float16'
 import type { Scratch } from '../low-bits/scratch'
 import type { Skipped } from '../pass'
@@ -10,6 +10,33 @@ const castBytes = (value: Value): number => 48 + 3 * value.name.length
 
 /** Below 2^-13, half a step of a subnormal float16 is more than the 2^-12 that a normal one loses at most. */
 const SMALLEST_MAX = 2 ** -13
+
+const isScale = ({ node, index }: Use): boolean =>
+  node.domain === '' && node.opType === 'DequantizeLinear' && index === 1
+
+/** Whether a weight is a table or a matrix, which have a scale for each of many rows or columns. */
+const readsMatrix = ({ node, index }: Use): boolean => {
+  if (node.domain !== '') return false
+  if (node.opType === 'Gather') return index === 0
+  // Where both sides come from integers, engines fuse, and look for the scale.
+  const fused = node.inputs[0]?.producer?.opType === 'DequantizeLinear'
+  return /^(MatMul|Gemm)$/.test(node.opType) && index === 1 && !fused
+}
+
+/** Below this a scale saves too little. */
+const LEAST_SAVED = 512
+
+/**
+ * Scales of tables and matrices add up. Rounded to float16 they are off by 2^-12 of themselves at most, where 8 bits are off
+ * by 2^-8 of the largest weight.
+ */
+const scaleFits = (value: Value, bytes: number): boolean =>
+  bytes / 2 >= LEAST_SAVED &&
+  value.uses.every(
+    (use) =>
+      isScale(use) &&
+      use.node.outputs.every((output) => output && !output.isOutput && output.uses.every(readsMatrix)),
+  )
 
 export interface StorageOptions {
   kept(value: Value): boolean
@@ -27,7 +54,13 @@ export function storeHalf(
   const tensor = value.initializer
   if (tensor?.dataType !== 'float32' || tensor.byteLength < minBytes || value.uses.length === 0) return false
   if (tensor.byteLength / 2 <= castBytes(value)) return false
-  if (value.uses.some(({ node, index }) => node.opType === 'DequantizeLinear' && index === 1)) return false
+  if (value.uses.some(isScale))
+    return (
+      scaleFits(value, tensor.byteLength) &&
+      !kept(value) &&
+      unfit(value, tensor, scratch) === undefined &&
+      store(value, tensor, placement, scratch)
+    )
   const reason = kept(value) ? 'is to be kept' : unfit(value, tensor, scratch)
   if (reason === undefined) return store(value, tensor, placement, scratch)
   skipped.push({ node: value.name, reason })
