@@ -10,5 +10,7 @@ export default defineConfig({
     // Much of the time is spent waiting for browsers, servers and worker processes: three files at a time keep two cores busy.
     maxWorkers: 3,
     pool: 'forks',
+    // As in packages/build/src/worker.ts: most functions of onnxruntime run too seldom to be worth optimizing.
+    execArgv: ['--wasm-tiering-budget=50000000'],
   },
 })

@@ -1,4 +1,5 @@
 /** What the pool's worker processes run. The first argument is how many bytes one may have in memory. */
+import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { OnnxError } from '@unplugin-onnx/core'
 import { worker } from 'workerpool'
@@ -21,6 +22,10 @@ import type { Watched } from './worker-end'
 
 const workerData: Watched = { maxBytes: Number(process.argv[2]), parent: process.ppid }
 new Worker(new URL('./watch.js', import.meta.url), { workerData }).unref()
+
+// V8 compiles a WebAssembly function once more, optimized, as soon as it has run for a fraction of a millisecond: of a whole
+// onnxruntime that is seconds, more than most conversions run. Kernels that matter still get there within milliseconds.
+setFlagsFromString('--wasm-tiering-budget=50000000')
 
 const step: Step = (done, total) => emit({ kind: 'step', done, total })
 
