@@ -14,7 +14,8 @@ describe.each(['serve', 'build'])('%s of an app whose models are in the cache', 
   let loaded: string[]
   beforeAll(async () => {
     app = createBasicApp()
-    await build(viteConfig(app))
+    // With the options of vite-once.
+    await build(viteConfig(app, { effort: 'default' }))
     const script = join(import.meta.dirname, 'harness/vite-once.mjs')
     loaded = filesLoadedBy([script, app.dir, pluginOptions().cache!.dir!, command], app.dir)
   })

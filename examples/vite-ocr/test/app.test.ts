@@ -32,7 +32,7 @@ beforeAll(async () => {
   built = await buildExample(import.meta.dirname, ['vite', 'vite'], (out) => ['build', '--outDir', out])
   server = await serve(built.out, { headers: isolation })
   browser = await launch()
-}, 300_000)
+}, 900_000)
 afterAll(async () => {
   await browser?.close()
   await server?.close()

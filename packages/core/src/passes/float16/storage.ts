@@ -14,7 +14,7 @@ const SMALLEST_MAX = 2 ** -13
 const isScale = ({ node, index }: Use): boolean =>
   node.domain === '' && node.opType === 'DequantizeLinear' && index === 1
 
-/** Whether a weight is a table or a matrix, which have a scale for each of many rows or columns. */
+/** Whether a weight is a table or a matrix, which have a scale for each of many rows, columns or blocks. */
 const readsMatrix = ({ node, index }: Use): boolean => {
   if (node.domain !== '') return false
   if (node.opType === 'Gather') return index === 0
@@ -27,8 +27,8 @@ const readsMatrix = ({ node, index }: Use): boolean => {
 const LEAST_SAVED = 512
 
 /**
- * Scales of tables and matrices add up. Rounded to float16 they are off by 2^-12 of themselves at most, where 8 bits are off
- * by 2^-8 of the largest weight.
+ * Scales of tables and matrices add up. Rounded to float16 they are off by 2^-12 of themselves at most, where integers of 8
+ * bits are off by 2^-8 of the largest weight, and of fewer bits by more.
  */
 const scaleFits = (value: Value, bytes: number): boolean =>
   bytes / 2 >= LEAST_SAVED &&
